@@ -1,0 +1,1 @@
+"""Benchmarks of numbad against Numba primals, hand-written adjoints and other libraries."""

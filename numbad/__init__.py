@@ -1,0 +1,45 @@
+"""Automatic differentiation of the code that Numba users write.
+
+``gradient(f, x)`` reads the source of ``f``, differentiates it, writes the derivative as Python and
+has Numba compile it. See the documentation of ``gradient``, ``pullback`` and ``jvp`` to start.
+"""
+
+from numbad.api import (
+    ValueAndGrad,
+    derivative,
+    grad,
+    gradient,
+    jvp,
+    pullback,
+    pushforward,
+    value_and_grad,
+    vjp,
+    withgradient,
+)
+from numbad.config import config
+from numbad.markers import Const, dropgrad, ignore_derivatives
+from numbad.show import code_adjoint, code_primal, code_tangent
+from numbad.testing import check_grads
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "Const",
+    "ValueAndGrad",
+    "check_grads",
+    "code_adjoint",
+    "code_primal",
+    "code_tangent",
+    "config",
+    "derivative",
+    "dropgrad",
+    "grad",
+    "gradient",
+    "ignore_derivatives",
+    "jvp",
+    "pullback",
+    "pushforward",
+    "value_and_grad",
+    "vjp",
+    "withgradient",
+]

@@ -1,0 +1,1 @@
+"""Facts about IR programs, returned as values beside them: regions, memory, activity, cuts."""

@@ -1,0 +1,132 @@
+"""Activity: which values depend on the inputs differentiably (varied) and affect the outputs
+differentiably (useful).
+
+Flow-insensitive over SSA values and alias classes: a value that is overwritten before it is read is
+a different SSA value, and memory is one node per alias class, which errs on the safe side.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Hashable, Iterable
+from dataclasses import dataclass
+
+from numbad.analysis.memory import Memory
+from numbad.ir import nodes as ir
+from numbad.ir import visit
+from numbad.ir.types import is_integer, is_memory, tangent_type
+
+DifferentiableArguments = Callable[[ir.Call, ir.Var], Iterable[ir.Operand]]
+
+
+@dataclass(eq=False)
+class Activity:
+    """The result: membership in the sets of varied and useful values."""
+
+    memory: Memory
+    varied: set[Hashable]
+    useful: set[Hashable]
+
+    def is_active(self, operand: ir.Operand) -> bool:
+        """Whether the value is varied and useful (a memory reference: what it refers to)."""
+        if not isinstance(operand, ir.Var) or tangent_type(operand.type) is None:
+            return False
+        if is_memory(operand.type) and not self.memory.knows(operand):
+            return False
+        key = _key(self.memory, operand)
+        return key in self.varied and key in self.useful
+
+    def is_varied(self, operand: ir.Operand) -> bool:
+        """Whether the value depends differentiably on an active input."""
+        if not isinstance(operand, ir.Var) or tangent_type(operand.type) is None:
+            return False
+        return _key(self.memory, operand) in self.varied
+
+
+def _key(memory: Memory, var: ir.Var) -> Hashable:
+    return memory.of(var) if is_memory(var.type) else var
+
+
+def analyse(
+    block: ir.Block,
+    memory: Memory,
+    inputs: Iterable[ir.Var],
+    outputs: Iterable[ir.Operand],
+    differentiable: DifferentiableArguments,
+    *,
+    casts: bool = False,
+) -> Activity:
+    """Return the activity of the values of a block for the given inputs and outputs.
+
+    ``casts`` lets conversions to integers, whose slope is zero, count as dependence.
+    """
+    forward: dict[Hashable, set[Hashable]] = defaultdict(set)
+    backward: dict[Hashable, set[Hashable]] = defaultdict(set)
+
+    def depends(target: ir.Operand, source: ir.Operand) -> None:
+        if not (isinstance(target, ir.Var) and isinstance(source, ir.Var)):
+            return
+        if tangent_type(target.type) is None or tangent_type(source.type) is None:
+            return
+        tail, head = _key(memory, source), _key(memory, target)
+        forward[tail].add(head)
+        backward[head].add(tail)
+
+    for statement in visit.walk(block):
+        match statement:
+            case ir.Let(target, ir.Call() as call):
+                for argument in differentiable(call, target):
+                    depends(target, argument)
+            case ir.Let(target, ir.Invoke(_, args)):
+                for argument in args:
+                    depends(target, argument)
+                    for other in args:
+                        if isinstance(other, ir.Var) and is_memory(other.type):
+                            depends(other, argument)
+            case ir.Let(target, ir.Load(array) | ir.Pop(array)):
+                depends(target, array)
+            case ir.Let(target, ir.Alloc(fill=fill)):
+                if fill is not None:
+                    depends(target, fill)
+            case ir.Let(target, ir.Shape()):
+                pass
+            case ir.Let(target, ir.Select(_, if_true, if_false)):
+                depends(target, if_true)
+                depends(target, if_false)
+            case ir.Let(target, ir.Cast(value)):
+                if casts or not is_integer(target.type) or is_integer(value.type):
+                    depends(target, value)
+            case ir.Let(target, expr):
+                for operand in visit.expr_operands(expr):
+                    depends(target, operand)
+            case ir.Store(array, _, value) | ir.Accumulate(array, _, value) | ir.Append(array, value):
+                depends(array, value)
+            case ir.For(carried=carried) | ir.While(carried=carried):
+                for item in carried:
+                    depends(item.inner, item.init)
+                    depends(item.inner, item.next)
+                    depends(item.result, item.inner)
+            case ir.If(merges=merges):
+                for merge in merges:
+                    depends(merge.result, merge.if_true)
+                    depends(merge.result, merge.if_false)
+            case ir.Effect() | ir.Raise():
+                pass
+    return Activity(
+        memory,
+        _reachable(forward, [_key(memory, var) for var in inputs]),
+        _reachable(
+            backward, [_key(memory, value) for value in outputs if isinstance(value, ir.Var)]
+        ),
+    )
+
+
+def _reachable(edges: dict[Hashable, set[Hashable]], start: list[Hashable]) -> set[Hashable]:
+    found = set(start)
+    pending = list(start)
+    while pending:
+        for head in edges.get(pending.pop(), ()):
+            if head not in found:
+                found.add(head)
+                pending.append(head)
+    return found

@@ -1,0 +1,465 @@
+"""The public verbs: ``gradient``, ``pullback``, ``jvp`` and their kin.
+
+Each describes the arguments, takes the compiled derivative for that description from
+``calls.compiled``, runs it on the flat arguments and gives the result the shape of the arguments.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from numbad import calls
+from numbad.ir.types import Array, tangent_type
+from numbad.pipeline import Compilation
+from numbad.results import as_leaf, gradient_of, taker
+from numbad.structure import Leaf, flatten, leaves, unflatten
+from numbad.stub import MISS, Stub, make_stub
+
+# Signatures that a reusable derivative keeps a short way for.
+_MOST_STUBS = 4
+
+
+class ValueAndGrad(NamedTuple):
+    """The value of a function and its gradient."""
+
+    val: Any
+    grad: Any
+
+
+def gradient(
+    f: Callable[..., Any],
+    *args: Any,
+    wrt: Any = None,
+    zeros: bool = False,
+    engine: str | None = None,
+    **kwargs: Any,
+) -> tuple[Any, ...]:
+    """Gradient of a real-valued function, by reverse mode.
+
+    Parameters
+    ----------
+    f : callable
+        Returns a real number (a Python or NumPy scalar, or a 0-d array). If it returns a tuple,
+        the first item is differentiated. Its effects on its arguments happen once.
+    *args : number, ndarray, tuple or list of these
+        The point. Integers count as real numbers.
+    wrt : int, str or tuple of these, optional
+        Positions or names of the arguments to differentiate; all by default.
+    zeros : bool
+        Give zeros instead of None where there is no differentiable path.
+    engine : {"auto", "compiled"}, optional
+        Default ``numbad.config.engine``.
+    **kwargs
+        Passed on to ``f``, not differentiated.
+
+    Returns
+    -------
+    tuple
+        One entry per positional argument: a float or complex for a number, a C-contiguous array of
+        the same shape for an array (float64 for integers), a container for a container; None where
+        there is no differentiable path. For complex ``z = u + iv`` it is ``df/du + i df/dv``.
+
+    Raises
+    ------
+    NonScalarOutput
+        ``f`` does not return a real number.
+    DifferentiationError
+        ``f`` cannot be differentiated; the message says where, why and what to do.
+
+    Notes
+    -----
+    Reverse accumulation as in Griewank & Walther, *Evaluating Derivatives* (2008), chapter 3.
+
+    Examples
+    --------
+    >>> import numbad
+    >>> numbad.gradient(lambda x: 3 * x**2 + 2 * x + 1, 5)
+    (32.0,)
+    """
+    return withgradient(f, *args, wrt=wrt, zeros=zeros, engine=engine, **kwargs).grad
+
+
+def withgradient(
+    f: Callable[..., Any],
+    *args: Any,
+    wrt: Any = None,
+    zeros: bool = False,
+    engine: str | None = None,
+    **kwargs: Any,
+) -> ValueAndGrad:
+    """Value and gradient; see ``gradient``.
+
+    Returns
+    -------
+    ValueAndGrad
+        Named tuple ``(val, grad)``; ``val`` is all that ``f`` returned.
+
+    Examples
+    --------
+    >>> import numbad, operator
+    >>> numbad.withgradient(operator.truediv, 1, 2)
+    ValueAndGrad(val=0.5, grad=(0.5, -0.25))
+    """
+    calls.check_engine(engine)
+    chosen = calls.positions(f, wrt, len(args))
+    val, found, _ = _differentiated(f, args, kwargs, chosen, zeros)
+    return ValueAndGrad(val, found)
+
+
+def _differentiated(
+    f: Callable[..., Any],
+    args: tuple[Any, ...],
+    kwargs: dict[str, Any],
+    wrt: tuple[int, ...],
+    zeros: bool,
+) -> tuple[Any, tuple[Any, ...], Compilation]:
+    """Return value, gradients and the compilation that gave them."""
+    values, chosen = calls.unwrap(args, wrt)
+    compilation = calls.compiled(f, values, kwargs, "gradient", chosen)
+    flat = calls.entry_leaves(compilation, f, values, kwargs)
+    flat += [np.ones((), dtype) for dtype in _array_seeds(compilation)]
+    found = calls.run(compilation, compilation.entry, flat)
+    val, cotangents = _split_results(compilation, found)
+    return val, _gradients(compilation, values, cotangents, zeros), compilation
+
+
+def _array_seeds(compilation: Compilation) -> list[str]:
+    """Element types of the seeds that the entry still takes: those of 0-d array results."""
+    types = [
+        tangent_type(result.type)
+        for result, is_seeded in zip(
+            compilation.built.program.entry.results, compilation.seeded, strict=True
+        )
+        if is_seeded
+    ]
+    return [type_.dtype.name for type_ in types if isinstance(type_, Array)]  # type: ignore[union-attr]
+
+
+def _split_results(
+    compilation: Compilation, found: tuple[Any, ...]
+) -> tuple[Any, tuple[Any, ...]]:
+    count = len(compilation.built.program.entry.results)
+    return unflatten(found[:count], compilation.built.result), found[count:]
+
+
+def _gradients(
+    compilation: Compilation, args: Sequence[Any], cotangents: Sequence[Any], zeros: bool
+) -> tuple[Any, ...]:
+    take = taker(iter(cotangents), iter(compilation.active), iter(compilation.connected))
+    wrt = compilation.request.wrt
+    result = []
+    for position, (tree, arg) in enumerate(zip(compilation.request.args, args, strict=True)):
+        if position in wrt:
+            result.append(gradient_of(tree, arg, take, zeros))
+        else:
+            result.append(gradient_of(tree, arg, lambda value, leaf: None, zeros))
+    return tuple(result)
+
+
+class Derivative:
+    """A reusable derivative of one function; made by ``grad`` and ``value_and_grad``.
+
+    Calls take the function's own arguments.
+    """
+
+    def __init__(self, f: Callable[..., Any], wrt: Any, with_value: bool, engine: str | None):
+        calls.check_engine(engine)
+        self.function = f
+        self.wrt = wrt
+        self.with_value = with_value
+        self.engine = engine
+        self.__wrapped__ = f
+        self._stubs: list[Stub] = []
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Return the gradient, with the value in front for ``value_and_grad``."""
+        if not kwargs:
+            for stub in self._stubs:
+                found = stub(args)
+                if found is not MISS:
+                    return found
+        return self._general(args, kwargs)
+
+    def _general(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        several = isinstance(self.wrt, tuple | list)
+        picked = tuple(
+            calls.positions(self.function, item, len(args))[0]
+            for item in (self.wrt if several else (self.wrt,))
+        )
+        val, found, compilation = _differentiated(
+            self.function, args, kwargs, calls.positions(self.function, self.wrt, len(args)), False
+        )
+        stub = make_stub(
+            compilation, self.function, picked, as_tuple=several, with_value=self.with_value
+        )
+        if stub is not None and not kwargs:
+            self._stubs = [stub, *self._stubs][:_MOST_STUBS]
+        selected = tuple(found[position] for position in picked)
+        result = selected if several else selected[0]
+        return (val, result) if self.with_value else result
+
+    def __repr__(self) -> str:
+        kind = "value_and_grad" if self.with_value else "grad"
+        name = getattr(self.function, "__name__", repr(self.function))
+        return f"<{kind} of {name} with respect to {self.wrt!r}>"
+
+
+def grad(f: Callable[..., Any], wrt: Any = 0, *, engine: str | None = None) -> Derivative:
+    """Return a reusable function that computes the gradient of ``f``.
+
+    Parameters
+    ----------
+    f : callable
+        As for ``gradient``.
+    wrt : int, str or tuple of these
+        A single one gives the gradient itself, a tuple a tuple of gradients.
+    engine : {"auto", "compiled"}, optional
+        Default ``numbad.config.engine``.
+
+    Examples
+    --------
+    >>> import numbad
+    >>> slope = numbad.grad(lambda x: x**3)
+    >>> slope(2.0)
+    12.0
+    """
+    return Derivative(f, wrt, False, engine)
+
+
+def value_and_grad(f: Callable[..., Any], wrt: Any = 0, *, engine: str | None = None) -> Derivative:
+    """Return a reusable function that computes ``(value, gradient)`` of ``f``; see ``grad``.
+
+    Examples
+    --------
+    >>> import numbad
+    >>> numbad.value_and_grad(lambda x: x**3)(2.0)
+    (8.0, 12.0)
+    """
+    return Derivative(f, wrt, True, engine)
+
+
+def pullback(
+    f: Callable[..., Any],
+    *args: Any,
+    wrt: Any = None,
+    zeros: bool = False,
+    engine: str | None = None,
+    **kwargs: Any,
+) -> tuple[Any, Callable[[Any], tuple[Any, ...]]]:
+    """Value of ``f(*args)`` and the function that pulls cotangents back through it.
+
+    Parameters
+    ----------
+    f, *args, wrt, zeros, engine, **kwargs
+        As for ``gradient``; ``f`` may return numbers, arrays or containers of them.
+
+    Returns
+    -------
+    y
+        What ``f`` returned.
+    back : callable
+        ``back(y_bar)`` gives one entry per positional argument. ``y_bar`` has the structure and
+        shapes of ``y``; items may be None for zero. It may be called again, and does not see later
+        changes to the arguments.
+
+    Examples
+    --------
+    >>> import numbad
+    >>> y, back = numbad.pullback(lambda a, b: a * b, 2.0, 3.0)
+    >>> y, back(1.0)
+    (6.0, (3.0, 2.0))
+    """
+    calls.check_engine(engine)
+    chosen = calls.positions(f, wrt, len(args))
+    values, chosen = calls.unwrap(args, chosen)
+    compilation = calls.compiled(f, values, kwargs, "pullback", chosen)
+    flat = calls.entry_leaves(compilation, f, values, kwargs)
+    y, sweep = calls.start_pullback(compilation, flat)
+    result = unflatten(y, compilation.built.result)
+    shapes = [np.shape(item) for item in y]
+
+    def back(y_bar: Any) -> tuple[Any, ...]:
+        """Return the cotangents of the arguments for the cotangent of the result."""
+        seeds = _seeds(compilation, y_bar, shapes)
+        return _gradients(compilation, values, sweep(seeds), zeros)
+
+    return result, back
+
+
+vjp = pullback
+
+
+def _seeds(compilation: Compilation, y_bar: Any, shapes: list[tuple[int, ...]]) -> list[Any]:
+    """Return the seeds of the entry for a cotangent of the result's structure."""
+    tree = compilation.built.result
+    given = [y_bar] if isinstance(tree, Leaf) else _flatten_with_none(y_bar, tree)
+    seeds = []
+    for value, leaf, shape, is_seeded in zip(
+        given, leaves(tree), shapes, compilation.seeded, strict=True
+    ):
+        if not is_seeded:
+            continue
+        if value is None:
+            value = np.zeros(shape) if shape else 0.0
+        seed = as_leaf(value, leaf, "The cotangent")
+        if np.shape(seed) != shape:
+            raise ValueError(f"The cotangent has shape {np.shape(seed)}, the result {shape}.")
+        seeds.append(seed)
+    return seeds
+
+
+def _flatten_with_none(value: Any, tree: Any) -> list[Any]:
+    if value is None:
+        return [None] * sum(1 for _ in leaves(tree))
+    if isinstance(tree, Leaf):
+        return [value]
+    from numbad.structure import children, parts
+
+    found: list[Any] = []
+    for part, child in zip(parts(value, tree), children(tree), strict=True):
+        found += _flatten_with_none(part, child)
+    return found
+
+
+def pushforward(
+    f: Callable[..., Any],
+    *args: Any,
+    wrt: Any = None,
+    engine: str | None = None,
+    **kwargs: Any,
+) -> Callable[..., Any]:
+    """Return the function that pushes tangents of the arguments forward to one of the result.
+
+    Parameters
+    ----------
+    f, *args, wrt, engine, **kwargs
+        As for ``pullback``.
+
+    Returns
+    -------
+    push : callable
+        ``push(*tangents)``, one per positional argument, of the argument's shape; None means that
+        the argument is constant. Returns the tangent of the result.
+
+    Examples
+    --------
+    >>> import numbad
+    >>> numbad.pushforward(lambda a, b: a * b, 2.0, 3.0)(1.0, 0.0)
+    3.0
+    """
+    calls.check_engine(engine)
+    chosen = calls.positions(f, wrt, len(args))
+
+    def push(*tangents: Any) -> Any:
+        """Return the tangent of the result for tangents of the arguments."""
+        if len(tangents) != len(args):
+            raise TypeError(f"{len(args)} tangents are needed, {len(tangents)} were given.")
+        masked = [t if p in chosen else None for p, t in enumerate(tangents)]
+        return jvp(f, args, masked, engine=engine, **kwargs)[1]
+
+    return push
+
+
+def jvp(
+    f: Callable[..., Any],
+    primals: Sequence[Any],
+    tangents: Sequence[Any],
+    *,
+    engine: str | None = None,
+    **kwargs: Any,
+) -> tuple[Any, Any]:
+    """Value of ``f(*primals)`` and its derivative along ``tangents``, by forward mode.
+
+    Parameters
+    ----------
+    f : callable
+        Any numbers, arrays or containers as results.
+    primals, tangents : sequence
+        Arguments, and a tangent of the same structure and shape for each; None for constants.
+
+    Returns
+    -------
+    (y, y_dot)
+        ``y_dot`` has the structure of ``y``.
+
+    Raises
+    ------
+    TypeError
+        A tangent is given for something that has none, or their number differs.
+    ValueError
+        A tangent has the wrong shape.
+
+    Examples
+    --------
+    >>> import numbad
+    >>> numbad.jvp(lambda a, b: a * b, (2.0, 3.0), (1.0, None))
+    (6.0, 3.0)
+    """
+    calls.check_engine(engine)
+    if len(primals) != len(tangents):
+        raise TypeError(f"{len(primals)} primals, but {len(tangents)} tangents.")
+    chosen = tuple(p for p, tangent in enumerate(tangents) if tangent is not None)
+    values, chosen = calls.unwrap(primals, chosen)
+    compilation = calls.compiled(f, values, kwargs, "tangent", chosen)
+    flat = calls.entry_leaves(compilation, f, values, kwargs)
+    for position in chosen:
+        tree = compilation.request.args[position]
+        given = _flatten_with_none(tangents[position], tree)
+        for leaf, value, primal in zip(
+            leaves(tree), given, flatten(values[position], tree), strict=True
+        ):
+            if tangent_type(leaf.type) is None:
+                continue
+            if value is None:
+                value = np.zeros(np.shape(primal)) if np.ndim(primal) else 0.0
+            seed = as_leaf(value, leaf, f"The tangent of argument {position}")
+            if np.shape(seed) != np.shape(primal):
+                raise ValueError(
+                    f"The tangent of argument {position} has shape {np.shape(seed)}, "
+                    f"the argument {np.shape(primal)}."
+                )
+            # The program may write to its tangents, as it may to its arguments.
+            flat.append(seed.copy() if isinstance(seed, np.ndarray) else seed)
+    found = calls.run(compilation, compilation.entry, flat)
+    count = len(compilation.built.program.entry.results)
+    y = unflatten(found[:count], compilation.built.result)
+    varied = iter(found[count:])
+    parts = []
+    for leaf, value, is_varied in zip(
+        leaves(compilation.built.result), found[:count], compilation.seeded, strict=True
+    ):
+        if is_varied:
+            parts.append(next(varied))
+        else:
+            type_ = tangent_type(leaf.type)
+            zero = np.zeros(np.shape(value)) if isinstance(type_, Array) else 0.0
+            parts.append(None if type_ is None else zero)
+    return y, unflatten(parts, compilation.built.result)
+
+
+def derivative(f: Callable[..., Any], x: Any, *, engine: str | None = None, **kwargs: Any) -> Any:
+    """Derivative of a function of one number, by forward mode.
+
+    Parameters
+    ----------
+    f : callable
+        Of one number; its result may have any shape or structure.
+    x : int, float or complex
+        The point.
+
+    Returns
+    -------
+    Same structure as ``f(x)``.
+
+    Examples
+    --------
+    >>> import math, numbad
+    >>> numbad.derivative(math.sin, 0.0)
+    1.0
+    """
+    if np.ndim(x) != 0:
+        raise TypeError(f"derivative needs a number, not an array of shape {np.shape(x)}.")
+    return jvp(f, (x,), (1.0,), engine=engine, **kwargs)[1]

@@ -1,0 +1,212 @@
+"""From a call by the user to compiled code and back: caching, live values, checks.
+
+``compiled`` finds or makes the ``Compilation`` for a call. It is keyed by the code of the function,
+the trees of its arguments and what is differentiated; what the program found in globals and closure
+cells is checked to be the same at each call, so that nothing stale is ever run.
+"""
+
+from __future__ import annotations
+
+import functools
+import types as python_types
+from collections.abc import Callable, Hashable, Sequence
+from typing import Any
+
+import numpy as np
+
+from numbad.config import config
+from numbad.emit.diagnose import explain
+from numbad.errors import AliasingError, DifferentiationError, EngineUnavailable
+from numbad.frontend.live import read
+from numbad.markers import Const
+from numbad.pipeline import Compilation, Request, compile_function
+from numbad.structure import Leaf, Tree, describe, flatten
+
+_table: dict[Hashable, list[Compilation]] = {}
+_kept_alive: dict[int, Any] = {}
+
+
+def check_engine(engine: str | None) -> None:
+    """Validate the engine of a call; the default is ``config.engine``."""
+    chosen = config.engine if engine is None else engine
+    if chosen not in ("auto", "compiled", "traced"):
+        raise ValueError(f"engine must be 'auto', 'compiled' or 'traced', not {chosen!r}.")
+    if chosen == "traced":
+        raise EngineUnavailable(
+            "The traced engine is not part of this version of numbad.",
+            origin=None,
+            remedy="Use engine='compiled' (or 'auto').",
+        )
+
+
+def function_key(function: Any) -> Hashable:
+    """Return what identifies the code of a callable."""
+    match function:
+        case python_types.FunctionType():
+            return function.__code__
+        case python_types.MethodType():
+            return ("method", function_key(function.__func__))
+        case functools.partial():
+            return ("partial", function_key(function.func), len(function.args), tuple(function.keywords))
+        case _:
+            _kept_alive[id(function)] = function
+            return id(function)
+
+
+def positions(function: Any, wrt: Any, count: int) -> tuple[int, ...]:
+    """Return the positions that ``wrt`` names: None for all, an index, a name, or several."""
+    if wrt is None:
+        return tuple(range(count))
+    chosen = wrt if isinstance(wrt, tuple | list) else (wrt,)
+    names: list[str] | None = None
+    found = []
+    for item in chosen:
+        if isinstance(item, str):
+            names = _parameter_names(function) if names is None else names
+            if item not in names:
+                raise ValueError(f"wrt names {item!r}, but the parameters are {', '.join(names)}.")
+            item = names.index(item)
+        if not isinstance(item, int | np.integer) or isinstance(item, bool):
+            raise TypeError(f"wrt must be an index or a parameter's name, not {item!r}.")
+        if not -count <= item < count:
+            raise ValueError(f"wrt is {item}, but there are {count} positional arguments.")
+        found.append(int(item) % count)
+    return tuple(sorted(set(found)))
+
+
+def _parameter_names(function: Any) -> list[str]:
+    import inspect
+
+    return list(inspect.signature(getattr(function, "py_func", function)).parameters)
+
+
+def unwrap(args: Sequence[Any], wrt: tuple[int, ...]) -> tuple[tuple[Any, ...], tuple[int, ...]]:
+    """Take ``Const`` off the arguments; they are not differentiated."""
+    if not any(isinstance(arg, Const) for arg in args):
+        return tuple(args), wrt
+    constant = {position for position, arg in enumerate(args) if isinstance(arg, Const)}
+    values = tuple(arg.value if isinstance(arg, Const) else arg for arg in args)
+    return values, tuple(position for position in wrt if position not in constant)
+
+
+def compiled(
+    function: Any,
+    args: Sequence[Any],
+    kwargs: dict[str, Any],
+    mode: str,
+    wrt: tuple[int, ...],
+) -> Compilation:
+    """Return the compilation for a call, from the table if it is still valid."""
+    trees = tuple(describe(arg) for arg in args)
+    named = tuple((name, describe(value)) for name, value in sorted(kwargs.items()))
+    key = (function_key(function), trees, named, mode, wrt)
+    for candidate in _table.get(key, ()):
+        if all(each.holds(function) for each in candidate.built.dependencies) and _same_types(
+            candidate, function
+        ):
+            return candidate
+    made = compile_function(Request(function, trees, named, mode, wrt))
+    _table.setdefault(key, []).insert(0, made)
+    return made
+
+
+def _same_types(candidate: Compilation, function: Any) -> bool:
+    """Whether the live numbers and arrays still have the types they were compiled for."""
+    return all(
+        describe(read(parameter.path, function)) == parameter.tree
+        for parameter in candidate.built.parameters
+        if parameter.path[0][0] not in ("arg", "kwarg")
+    )
+
+
+def entry_leaves(
+    compilation: Compilation, function: Any, args: Sequence[Any], kwargs: dict[str, Any]
+) -> list[Any]:
+    """Return the flat arguments of the entry, live values included."""
+    found: list[Any] = []
+    for parameter in compilation.built.parameters:
+        match parameter.path[0]:
+            case ("arg", position):
+                value = args[position]
+            case ("kwarg", name):
+                value = kwargs[name]
+            case _:
+                value = read(parameter.path, function)
+        if isinstance(parameter.tree, Leaf):
+            found.append(value)
+        else:
+            found.extend(flatten(value, parameter.tree))
+    if compilation.written:
+        _check_overlap(compilation, found)
+    return found
+
+
+def _check_overlap(compilation: Compilation, found: list[Any]) -> None:
+    """Refuse calls in which an array that is written shares memory with another argument."""
+    for position in compilation.written:
+        for other, value in enumerate(found):
+            if (
+                other != position
+                and isinstance(value, np.ndarray)
+                and isinstance(found[position], np.ndarray)
+                and np.may_share_memory(found[position], value)
+                and np.shares_memory(found[position], value, max_work=10_000)
+            ):
+                names = [compilation.built.program.entry.params[p].name for p in (position, other)]
+                raise AliasingError(
+                    f"`{names[0]}` is written to and shares memory with `{names[1]}`.",
+                    origin=compilation.built.program.entry.origin,
+                    why="The derivative would mix the two arguments up.",
+                    remedy="Pass a copy of one of them.",
+                )
+
+
+def run(compilation: Compilation, entry: Callable[..., Any], leaves: Sequence[Any]) -> tuple[Any, ...]:
+    """Call generated code; compile errors are told in terms of the user's source."""
+    from numba.core.errors import NumbaError
+
+    try:
+        found = entry(*leaves)
+    except DifferentiationError:
+        raise
+    except NumbaError as error:
+        raise explain(error, compilation.emitted) from error
+    return found if isinstance(found, tuple) else (found,)
+
+
+Sweep = Callable[[Sequence[Any]], tuple[Any, ...]]
+
+
+def start_pullback(
+    compilation: Compilation, leaves: Sequence[Any]
+) -> tuple[tuple[Any, ...], Sweep]:
+    """Run the primal; return its flat results and the function from seeds to cotangents."""
+    count = len(compilation.built.program.entry.results)
+    if compilation.backward is not None:
+        found = run(compilation, compilation.entry, leaves)
+        kept = found[count:]
+        backward = compilation.backward
+        return found[:count], lambda seeds: run(backward, backward.entry, [*kept, *seeds])
+    assert compilation.replay is not None
+    replay = compilation.replay
+    snapshot = [np.copy(leaf, order="K") if isinstance(leaf, np.ndarray) else leaf for leaf in leaves]
+
+    def sweep(seeds: Sequence[Any]) -> tuple[Any, ...]:
+        again = [leaf.copy("K") if isinstance(leaf, np.ndarray) else leaf for leaf in snapshot]
+        return run(replay, replay.entry, [*again, *seeds])[count:]
+
+    return run(compilation, compilation.entry, leaves), sweep
+
+
+def clear() -> None:
+    """Forget all compilations of this process."""
+    _table.clear()
+    _kept_alive.clear()
+
+
+__all__ = ["Tree", "check_engine", "clear", "compiled", "entry_leaves", "positions", "run", "unwrap"]
+
+
+def name_of(function: Any) -> str:
+    """Return a short name of a callable for messages."""
+    return str(getattr(function, "__name__", None) or repr(function))

@@ -1,0 +1,449 @@
+"""One IR function as Python text: statements, copies and comments.
+
+Takes an ``ir.Function``; gives the lines of a ``def`` and, for each line, the origin it comes from.
+Every run of statements that come from one line of the user's source is headed by a comment with that
+line.
+"""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any, assert_never
+
+from numbad.emit.expressions import TERNARY, ExpressionPrinter
+from numbad.emit.folding import Plan, plan_folding
+from numbad.emit.names import Names, assign_names
+from numbad.emit.references import References
+from numbad.ir import nodes as ir
+from numbad.ir.types import INT64, Tuple, is_memory
+from numbad.ir.visit import expr_operands, operands, region_results, walk
+
+_INDENT = "    "
+
+RESERVED = frozenset(
+    "abs bool complex float int len max min print range round pow tuple slice np math cmath "
+    "operator njit divide irange new_stack reserve reserve_zeroed release tape empty zeros "
+    "lanes".split()
+)
+
+
+@dataclass
+class Text:
+    """Lines of source and the origin of each."""
+
+    lines: list[str] = field(default_factory=list)
+    origins: list[ir.Origin | None] = field(default_factory=list)
+
+    def add(self, line: str, origin: ir.Origin | None = None) -> None:
+        """Append a line."""
+        self.lines.append(line)
+        self.origins.append(origin)
+
+
+def collect_references(function: ir.Function, references: References) -> None:
+    """Settle the names of all that the function refers to, so that its variables avoid them."""
+    for statement in walk(function.body):
+        match statement:
+            case ir.Let(_, ir.Call(fn)) | ir.Effect(fn):
+                if _needs_name(fn):
+                    references.text(fn)
+            case ir.Raise(exception):
+                references.text(exception)
+            case ir.Let(target, ir.MakeTuple()) if isinstance(target.type, Tuple):
+                if target.type.cls is not None:
+                    references.text(target.type.cls)
+            case _:
+                pass
+        for operand in operands(statement) + region_results(statement):
+            if isinstance(operand, ir.Const) and not _is_plain(operand.value):
+                references.text(operand.value)
+
+
+def _needs_name(fn: Any) -> bool:
+    return getattr(fn, "__module__", "") != "_operator" and not hasattr(fn, "__objclass__")
+
+
+def _is_plain(value: Any) -> bool:
+    return value is None or isinstance(value, str | bytes | bool | int | float | complex | tuple)
+
+
+def print_function(
+    function: ir.Function, references: References, decorator: str, plain_division: bool
+) -> Text:
+    """Return the source of one function; ``collect_references`` must have seen it."""
+    return _FunctionPrinter(function, references, plain_division).run(decorator)
+
+
+class _FunctionPrinter:
+    def __init__(self, function: ir.Function, references: References, plain_division: bool) -> None:
+        self.function = function
+        self.plan: Plan = plan_folding(function)
+        self.names: Names = assign_names(function, self.plan, references.names() | RESERVED)
+        self.print = ExpressionPrinter(self.plan, self.names.name, references, plain_division)
+        self.references = references
+        self.text = Text()
+        self.depth = 1
+        self.shown: tuple[str, int] | None = None
+        self.placeholders = 0
+        self.given_zero = _names_without_value(function, self.plan, self.names)
+
+    def run(self, decorator: str) -> Text:
+        function = self.function
+        self.text.add(decorator, function.origin)
+        params = ", ".join(self.names.name[param] for param in function.params)
+        self.text.add(f"def {function.name}({params}):", function.origin)
+        self._block(function.body)
+        if not _ends_in_raise(function.body):
+            results = function.results
+            if len(results) == 1:
+                self._line(f"return {self.print.operand(results[0])}", function.origin)
+            else:
+                items = ", ".join(self.print.operand(v) for v in results)
+                self._line(f"return {items or '()'}", function.origin)
+        return self.text
+
+    # --- lines --------------------------------------------------------------------------------
+
+    def _line(self, line: str, origin: ir.Origin | None) -> None:
+        self.text.add(_INDENT * self.depth + line, origin)
+
+    def _statement_line(self, line: str, origin: ir.Origin | None) -> None:
+        self._comment(origin)
+        self._line(line, origin)
+
+    def _comment(self, origin: ir.Origin | None) -> None:
+        if origin is None or not origin.text.strip():
+            return
+        place = (origin.file, origin.line)
+        if place != self.shown:
+            self.shown = place
+            text = " ".join(origin.text.split())
+            self._line(f"# {origin}  {text}", origin)
+
+    def _nested(self, write: Callable[[], None]) -> None:
+        """Write an indented block; ``pass`` if nothing comes."""
+        self.depth += 1
+        before = len(self.text.lines)
+        write()
+        if all(line.lstrip().startswith("#") for line in self.text.lines[before:]):
+            self._line("pass", None)
+        self.depth -= 1
+
+    # --- statements ---------------------------------------------------------------------------
+
+    def _block(self, block: ir.Block) -> None:
+        for statement in block:
+            self._statement(statement)
+
+    def _statement(self, statement: ir.Stmt) -> None:
+        match statement:
+            case ir.Let(target, expr, origin):
+                self._let(target, expr, origin)
+            case ir.Store(array, index, value, origin):
+                place = self._element(array, index)
+                self._statement_line(f"{place} = {self.print.operand(value)}", origin)
+            case ir.Accumulate(array, index, value, origin):
+                place = self._element(array, index)
+                self._statement_line(f"{place} += {self.print.operand(value)}", origin)
+            case ir.Append(array, value, origin):
+                line = f"{self.print.operand(array)}.append({self.print.operand(value)})"
+                self._statement_line(line, origin)
+            case ir.Effect(fn, args, origin):
+                self._statement_line(self.print.call(fn, args)[0], origin)
+            case ir.Raise(exception, args, origin):
+                arguments = ", ".join(self.print.operand(v) for v in args)
+                name = self.references.text(exception)
+                self._statement_line(f"raise {name}({arguments})", origin)
+            case ir.For():
+                self._for(statement)
+            case ir.While():
+                self._while(statement)
+            case ir.If():
+                self._if(statement, "if")
+            case _:
+                assert_never(statement)
+
+    def _element(self, array: ir.Var, index: tuple[ir.Operand, ...]) -> str:
+        return self.print.expression(ir.Load(array, index), array.type)
+
+    def _let(self, target: ir.Var, expr: ir.Expr, origin: ir.Origin | None) -> None:
+        if target in self.plan.absent or target in self.plan.folded:
+            return
+        if target in self.plan.unpacked:
+            names = [self._item_name(item) for item in self.plan.unpacked[target]]
+            left = f"{names[0]}," if len(names) == 1 else ", ".join(names)
+            self._statement_line(f"{left} = {self.print.expression(expr, target.type)}", origin)
+            return
+        name = self.names.name[target]
+        if isinstance(expr, ir.Call) and not is_memory(target.type):
+            updated = self._augmented(name, expr, origin)
+            if updated:
+                self._statement_line(updated, origin)
+                return
+        text = self.print.expression(expr, target.type)
+        if text == name:
+            return
+        if isinstance(expr, ir.Invoke | ir.Release) and not self._is_read(target):
+            self._statement_line(text, origin)
+            return
+        self._statement_line(f"{name} = {text}", origin)
+
+    def _is_read(self, target: ir.Var) -> bool:
+        if not hasattr(self, "_read"):
+            self._read = set(_read_values(self.function))
+        return target in self._read
+
+    def _item_name(self, item: ir.Var | None) -> str:
+        if item is not None:
+            return self.names.name[item]
+        self.placeholders += 1
+        return "_" if self.placeholders == 1 else f"_{self.placeholders}"
+
+    def _augmented(self, name: str, expr: ir.Call, origin: ir.Origin | None) -> str | None:
+        """Return ``x += e`` for ``x = x + e`` of cotangents, tangents and where the user did so."""
+        symbol = _AUGMENTED.get(getattr(expr.fn, "__name__", ""))
+        if symbol is None or len(expr.args) != 2 or expr.kwargs:
+            return None
+        left, right = expr.args
+        if not isinstance(left, ir.Var) or self.names.name.get(left) != name:
+            return None
+        written_so = origin is not None and f" {symbol} " in origin.text
+        if not (written_so or _is_derivative_name(name)):
+            return None
+        return f"{name} {symbol} {self.print.operand(right)}"
+
+    # --- copies -------------------------------------------------------------------------------
+
+    def _copies(self, copies: list[tuple[ir.Var, ir.Operand]], origin: ir.Origin | None) -> None:
+        """Write assignments that happen at once, ordered so that none overwrites what another reads.
+
+        What cannot be ordered (a swap) becomes one tuple assignment.
+        """
+        pending: list[tuple[str, str, set[str]]] = []
+        for target, source in copies:
+            if target in self.names.unneeded:
+                continue
+            name = self.names.name[target]
+            if isinstance(source, ir.Undefined) and name not in self.given_zero:
+                continue
+            text = self.print.operand(source)
+            if text != name:
+                pending.append((name, text, self._reads(source)))
+        while pending:
+            free = [
+                copy
+                for copy in pending
+                if not any(copy[0] in other[2] for other in pending if other is not copy)
+            ]
+            for name, text, _ in free:
+                self._statement_line(f"{name} = {text}", origin)
+            pending = [copy for copy in pending if copy not in free]
+            if pending and not free:
+                left = ", ".join(copy[0] for copy in pending)
+                right = ", ".join(copy[1] for copy in pending)
+                self._statement_line(f"{left} = {right}", origin)
+                return
+
+    def _reads(self, operand: ir.Operand) -> set[str]:
+        if not isinstance(operand, ir.Var):
+            return set()
+        if operand in self.plan.folded:
+            reads: set[str] = set()
+            for inner in expr_operands(self.plan.folded[operand]):
+                reads |= self._reads(inner)
+            return reads
+        return {self.names.name[operand]}
+
+    # --- regions ------------------------------------------------------------------------------
+
+    def _for(self, loop: ir.For) -> None:
+        self._copies([(item.inner, item.init) for item in loop.carried], loop.origin)
+        index = self.names.name[loop.index]
+        self._statement_line(f"for {index} in {self._range(loop)}:", loop.origin)
+        self._nested(lambda: self._loop_body(loop.body, loop.carried, loop.origin))
+        self._copies([(item.result, item.inner) for item in loop.carried], loop.origin)
+
+    def _range(self, loop: ir.For) -> str:
+        """Return the range of a loop: Numba's own where its indices are plainly not negative."""
+        start, stop, step = (self.print.operand(v) for v in (loop.start, loop.stop, loop.step))
+        if loop.step != ir.Const(1, INT64):
+            return f"{self.references.kernel('loops', 'irange')}({start}, {stop}, {step})"
+        if isinstance(loop.start, ir.Const) and loop.start.value >= 0:
+            return f"range({stop})" if start == "0" else f"range({start}, {stop})"
+        return f"{self.references.kernel('loops', 'irange')}({start}, {stop})"
+
+    def _loop_body(
+        self, body: ir.Block, carried: tuple[ir.Carried, ...], origin: ir.Origin | None
+    ) -> None:
+        self._block(body)
+        if not _ends_in_raise(body):
+            self._copies([(item.inner, item.next) for item in carried], origin)
+
+    def _while(self, loop: ir.While) -> None:
+        self._copies([(item.inner, item.init) for item in loop.carried], loop.origin)
+        whole = all(isinstance(s, ir.Let) and self._is_silent(s.target) for s in loop.before)
+        if whole:
+            condition = self.print.operand(loop.condition)
+            self._statement_line(f"while {condition}:", loop.origin)
+            self._nested(lambda: self._loop_body(loop.body, loop.carried, loop.origin))
+        else:
+            self._statement_line("while True:", loop.origin)
+            self._nested(lambda: self._open_while(loop))
+        self._copies([(item.result, item.inner) for item in loop.carried], loop.origin)
+
+    def _open_while(self, loop: ir.While) -> None:
+        self._block(loop.before)
+        self._line(f"if {self._negation(loop.condition)}:", loop.origin)
+        self._nested(lambda: self._line("break", loop.origin))
+        self._loop_body(loop.body, loop.carried, loop.origin)
+
+    def _is_silent(self, target: ir.Var) -> bool:
+        return target in self.plan.absent or target in self.plan.folded
+
+    def _negation(self, condition: ir.Operand) -> str:
+        return self.print.call(operator.not_, (condition,))[0]
+
+    def _if(self, branch: ir.If, keyword: str) -> None:
+        if self._is_choice(branch):
+            return self._choice(branch)
+        then = self._captured(lambda: self._arm(branch, branch.then, taken=True))
+        orelse = self._captured(lambda: self._arm(branch, branch.orelse, taken=False))
+        if not then and not orelse:
+            return None
+        condition = self.print.operand(branch.condition)
+        if not then:
+            condition = self._negation(branch.condition)
+            then, orelse = orelse, []
+        if keyword == "if":
+            self._comment(branch.origin)
+        self._line(f"{keyword} {condition}:", branch.origin)
+        self._append(then)
+        inner = self._only_branch(branch) if orelse else None
+        if inner is not None:
+            self._if(inner, "elif")
+        elif orelse:
+            self._line("else:", branch.origin)
+            self._append(orelse)
+        return None
+
+    def _arm(self, branch: ir.If, block: ir.Block, *, taken: bool) -> None:
+        self.shown = None if not taken else self.shown
+        self._block(block)
+        if not _ends_in_raise(block):
+            copies = [(m.result, m.if_true if taken else m.if_false) for m in branch.merges]
+            self._copies(copies, branch.origin)
+
+    def _captured(self, write: Callable[[], None]) -> list[tuple[str, ir.Origin | None]]:
+        """Return the lines that ``write`` would add, indented once; none if only comments."""
+        outer, self.text = self.text, Text()
+        shown, placeholders = self.shown, self.placeholders
+        self.depth += 1
+        write()
+        self.depth -= 1
+        inner, self.text = self.text, outer
+        if all(line.lstrip().startswith("#") for line in inner.lines):
+            self.shown, self.placeholders = shown, placeholders
+            return []
+        return list(zip(inner.lines, inner.origins, strict=True))
+
+    def _append(self, lines: list[tuple[str, ir.Origin | None]]) -> None:
+        for line, origin in lines:
+            self.text.add(line, origin)
+
+    def _only_branch(self, branch: ir.If) -> ir.If | None:
+        """Return the ``if`` that is all that is printed in the else branch."""
+        printed = [
+            s for s in branch.orelse if not (isinstance(s, ir.Let) and self._is_silent(s.target))
+        ]
+        if len(printed) != 1 or not isinstance(printed[0], ir.If) or self._is_choice(printed[0]):
+            return None
+        copies = [(m.result, m.if_false) for m in branch.merges]
+        return None if self._captured(lambda: self._copies(copies, None)) else printed[0]
+
+    def _is_choice(self, branch: ir.If) -> bool:
+        """Whether the branch only selects one of two values for one name."""
+        if branch.then or branch.orelse:
+            return False
+        needed = [m for m in branch.merges if m.result not in self.names.unneeded]
+        if len(needed) != 1:
+            return False
+        texts = {self.print.operand(v) for v in (needed[0].if_true, needed[0].if_false)}
+        undefined = any(
+            isinstance(v, ir.Undefined) for v in (needed[0].if_true, needed[0].if_false)
+        )
+        return not undefined and self.names.name[needed[0].result] not in texts
+
+    def _choice(self, branch: ir.If) -> None:
+        merge = next(m for m in branch.merges if m.result not in self.names.unneeded)
+        name = self.names.name[merge.result]
+        parts = (
+            self.print.operand(merge.if_true, TERNARY + 1),
+            self.print.operand(branch.condition, TERNARY + 1),
+            self.print.operand(merge.if_false, TERNARY),
+        )
+        self._statement_line("{} = {} if {} else {}".format(name, *parts), branch.origin)
+
+
+_AUGMENTED = {"add": "+=", "sub": "-=", "mul": "*=", "truediv": "/="}
+
+
+def _is_derivative_name(name: str) -> bool:
+    base = name.rstrip("0123456789")
+    return base.endswith(("_bar", "_dot"))
+
+
+def _ends_in_raise(block: ir.Block) -> bool:
+    return bool(block) and isinstance(block[-1], ir.Raise)
+
+
+def _read_values(function: ir.Function) -> Iterator[ir.Var]:
+    for statement in walk(function.body):
+        for operand in operands(statement) + region_results(statement):
+            if isinstance(operand, ir.Var):
+                yield operand
+    for operand in function.results:
+        if isinstance(operand, ir.Var):
+            yield operand
+
+
+def _names_without_value(function: ir.Function, plan: Plan, names: Names) -> set[str]:
+    """Return the names that need a value on paths where the program gives them none.
+
+    They are those that no path assigns, and those that a copy reads although some path leaves them
+    unassigned.
+    """
+    assigned = {names.name[param] for param in function.params}
+    unassigned: set[str] = set()
+    copied: set[str] = set()
+    for statement in walk(function.body):
+        copies: list[tuple[ir.Var, ir.Operand]] = []
+        match statement:
+            case ir.Let(target):
+                for item in plan.unpacked.get(target, (target,)):
+                    if item in names.name:
+                        assigned.add(names.name[item])
+            case ir.For(carried=carried) | ir.While(carried=carried):
+                if isinstance(statement, ir.For):
+                    assigned.add(names.name[statement.index])
+                copies += [(c.inner, c.init) for c in carried]
+                copies += [(c.inner, c.next) for c in carried]
+                copies += [(c.result, c.inner) for c in carried]
+            case ir.If(merges=merges):
+                copies += [(m.result, v) for m in merges for v in (m.if_true, m.if_false)]
+            case _:
+                pass
+        for target, source in copies:
+            if target in names.unneeded:
+                continue
+            name = names.name[target]
+            if isinstance(source, ir.Undefined):
+                unassigned.add(name)
+            elif isinstance(source, ir.Var) and source in names.name:
+                if names.name[source] != name:
+                    copied.add(names.name[source])
+                    assigned.add(name)
+            else:
+                assigned.add(name)
+    return {name for name in unassigned if name in copied or name not in assigned}

@@ -1,0 +1,160 @@
+"""NumPy: array expressions, functions, methods and subscripts, lowered to loops of scalar IR.
+
+What the builder calls is named here. ``lazy`` explains how an expression becomes one loop nest,
+``dims`` and ``keys`` how lengths are compared, ``subscripts``, ``views``, ``access`` and
+``assignment`` what indexing means. Functions that are compositions of others are written as plain
+Python in the modules ``decompositions_*``.
+"""
+
+from __future__ import annotations
+
+import operator
+from typing import TYPE_CHECKING
+
+from numbad.frontend.arrays import (
+    attributes,
+    creation,
+    decompositions_complex,
+    decompositions_matrices,
+    decompositions_series,
+    decompositions_shapes,
+    decompositions_statistics,
+    functions,
+    joins,
+    linalg,
+    products,
+    reductions,
+    scans,
+    searching,
+)
+from numbad.frontend.arrays.access import getitem, item, iterate, length, variable_of
+from numbad.frontend.arrays.assignment import augmented, augmented_item, setitem
+from numbad.frontend.arrays.dims import note_fresh, note_parameter
+from numbad.frontend.arrays.functions import elementwise, map_elements
+from numbad.frontend.arrays.lazy import LazyValue, is_arraylike, settle, settle_pending
+from numbad.frontend.arrays.operations import binary, compare, unary
+from numbad.frontend.arrays.registry import ATTRIBUTES, DECOMPOSITIONS, HANDLERS, METHODS
+from numbad.frontend.arrays.support import Node, value_of
+from numbad.frontend.arrays.support import truth as number_truth
+from numbad.frontend.values import SliceValue, Value
+
+if TYPE_CHECKING:
+    from numbad.frontend.builder import Builder
+
+MODULES = (
+    attributes,
+    creation,
+    decompositions_complex,
+    decompositions_matrices,
+    decompositions_series,
+    decompositions_shapes,
+    decompositions_statistics,
+    functions,
+    joins,
+    linalg,
+    products,
+    reductions,
+    scans,
+    searching,
+)
+"""Modules that register handlers when they are imported."""
+
+_REFUSED = {
+    "strides": "Strides depend on how the memory is laid out.",
+    "ctypes": "Addresses of memory cannot be differentiated.",
+    "data": "Addresses of memory cannot be differentiated.",
+    "base": "The owner of the memory is not known when compiled.",
+    "flags": "The layout of the memory is not part of an array's value.",
+    "view": "A reinterpretation of memory has no derivative.",
+    "tobytes": "Bytes have no derivative.",
+    "tolist": "The length of the list is not known when compiled.",
+}
+
+
+def has_method(name: str) -> bool:
+    """Whether arrays have a method of this name here."""
+    return name in METHODS
+
+
+def attribute(builder: Builder, array: Value, name: str, node: Node = None) -> Value | None:
+    """Return the value of an attribute of an array; None if it is not an attribute."""
+    if name in ATTRIBUTES:
+        return ATTRIBUTES[name](builder, array, node)
+    if name in _REFUSED:
+        builder.error(node, f"`{name}` of an array is not supported.", _REFUSED[name])
+    return None
+
+
+def set_attribute(
+    builder: Builder, array: Value, name: str, value: Value, node: Node = None
+) -> None:
+    """Do ``array.name = value``: of ``flat`` only."""
+    if name != "flat":
+        builder.error(
+            node, f"`{name}` of an array cannot be assigned.", remedy="Make a new array instead."
+        )
+    whole = ATTRIBUTES["flat"](builder, array, node)
+    every = SliceValue(None, None, None)
+    setitem(builder, whole, every, value, node)
+
+
+def method(
+    builder: Builder,
+    array: Value,
+    name: str,
+    args: list[Value],
+    kwargs: dict[str, Value],
+    node: Node = None,
+) -> Value:
+    """Return the value of a method call."""
+    handler = METHODS.get(name)
+    if handler is None:
+        builder.error(
+            node,
+            f"Arrays have no method `{name}` here.",
+            remedy="Use a NumPy function, or write the computation out.",
+        )
+    return handler(builder, [array, *args], kwargs, node)
+
+
+def truth(builder: Builder, array: Value, node: Node = None) -> Value:
+    """Return the truth value of an array, which must have one element."""
+    variable = variable_of(builder, array)
+    count = attributes.size(builder, value_of(variable), node)
+    wrong = builder.call(operator.ne, builder.as_scalar(count), builder.constant(1))
+    message = "The truth value of an array with more than one element is ambiguous."
+    builder.raise_if(wrong, ValueError, message)
+    found = attributes.item(builder, [value_of(variable)], {}, node)
+    return value_of(number_truth(builder, builder.as_scalar(found)))
+
+
+__all__ = [
+    "ATTRIBUTES",
+    "DECOMPOSITIONS",
+    "HANDLERS",
+    "METHODS",
+    "LazyValue",
+    "attribute",
+    "augmented",
+    "augmented_item",
+    "binary",
+    "compare",
+    "elementwise",
+    "getitem",
+    "has_method",
+    "is_arraylike",
+    "item",
+    "iterate",
+    "length",
+    "map_elements",
+    "method",
+    "note_fresh",
+    "note_parameter",
+    "set_attribute",
+    "setitem",
+    "settle",
+    "settle_pending",
+    "truth",
+    "unary",
+    "variable_of",
+]

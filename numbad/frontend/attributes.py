@@ -1,0 +1,234 @@
+"""Attributes: of arrays, numbers, tuples, objects, modules, classes; and assigning them."""
+
+from __future__ import annotations
+
+import ast
+import operator
+import types as python_types
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from numbad.frontend import bindings
+from numbad.frontend.sequences import describe, sentence
+from numbad.frontend.values import (
+    BoundMethod,
+    BuiltinMethod,
+    Conflict,
+    FunctionValue,
+    OperandValue,
+    OptionalValue,
+    RangeValue,
+    RecordObject,
+    Ref,
+    StaticValue,
+    TupleValue,
+    Value,
+    is_array,
+    is_scalar,
+)
+from numbad.ir import nodes as ir
+from numbad.ir.types import Scalar, is_complex
+
+if TYPE_CHECKING:
+    from numbad.frontend.builder import Builder
+
+
+def getattr_(builder: Builder, value: Value, name: str, node: ast.AST | None) -> Value:
+    """Return ``value.name``."""
+    match value:
+        case OperandValue() if is_array(value):
+            from numbad.frontend import arrays
+
+            found = arrays.attribute(builder, value, name, node)
+            return BuiltinMethod(value, name) if found is None else found
+        case OperandValue() if is_scalar(value):
+            return _of_number(builder, value, name, node)
+        case TupleValue(items, cls):
+            return _of_tuple(builder, value, items, cls, name, node)
+        case StaticValue():
+            return _of_static(builder, value, name, node)
+        case Ref(id):
+            contents = builder.state.heap[id]
+            if isinstance(contents, RecordObject):
+                return _of_record(builder, value, contents, name, node)
+            return BuiltinMethod(value, name)
+        case RangeValue(start, stop, step) if name in ("start", "stop", "step"):
+            return OperandValue({"start": start, "stop": stop, "step": step}[name])
+        case OptionalValue(is_none, inner):
+            builder.raise_if(is_none, AttributeError, f"'NoneType' object has no attribute '{name}'")
+            return getattr_(builder, inner, name, node)
+        case FunctionValue() if name == "__name__":
+            return StaticValue(value.source.name)
+        case Conflict(reason):
+            builder.type_error(node, reason)
+        case OperandValue():
+            return BuiltinMethod(value, name)
+        case _:
+            pass
+    builder.error(node, sentence(f"{describe(builder, value)} has no attribute `{name}`."))
+
+
+def _of_number(builder: Builder, value: OperandValue, name: str, node: ast.AST | None) -> Value:
+    operand = value.operand
+    assert isinstance(operand.type, Scalar)
+    match name:
+        case "real":
+            return _part(builder, np.real, operand) if is_complex(operand.type) else value
+        case "imag":
+            if is_complex(operand.type):
+                return _part(builder, np.imag, operand)
+            return OperandValue(builder.cast(ir.Const(0, operand.type), operand.type))
+        case "conjugate" | "conj" | "item" | "astype" | "is_integer" | "sum" | "copy":
+            return BuiltinMethod(value, name)
+        case "dtype":
+            return StaticValue(np.dtype(operand.type.name))
+        case "shape":
+            return TupleValue(())
+        case "ndim":
+            return builder.number(0)
+        case "size":
+            return builder.number(1)
+        case "T":
+            return value
+        case _:
+            builder.error(node, f"A number has no attribute `{name}` here.")
+
+
+def _part(builder: Builder, fn: Any, operand: ir.Operand) -> Value:
+    return OperandValue(builder.call(fn, operand))
+
+
+def _of_tuple(
+    builder: Builder,
+    value: TupleValue,
+    items: tuple[Value, ...],
+    cls: type | None,
+    name: str,
+    node: ast.AST | None,
+) -> Value:
+    if cls is not None:
+        fields: tuple[str, ...] = getattr(cls, "_fields", ())
+        if name in fields:
+            return items[fields.index(name)]
+        if name == "_fields":
+            return builder.static(fields)
+        found = _class_attribute(builder, value, cls, name, node)
+        if found is not None:
+            return found
+    if name in ("index", "count", "_replace", "_asdict"):
+        return BuiltinMethod(value, name)
+    builder.error(node, sentence(f"{describe(builder, value)} has no attribute `{name}`."))
+
+
+def _class_attribute(
+    builder: Builder, value: Value, cls: type, name: str, node: ast.AST | None
+) -> Value | None:
+    """Attribute found on the class of an instance: a method, property or constant."""
+    for base in cls.__mro__:
+        if name in base.__dict__:
+            found = base.__dict__[name]
+            break
+    else:
+        return None
+    match found:
+        case python_types.FunctionType():
+            builder.live.depend((("object", cls), ("attr", name)), "is", found)
+            return BoundMethod(value, StaticValue(found))
+        case property() if isinstance(found.fget, python_types.FunctionType):
+            return builder.apply(StaticValue(found.fget), [value], {}, node)
+        case staticmethod():
+            return StaticValue(found.__func__)
+        case classmethod():
+            return BoundMethod(StaticValue(cls), StaticValue(found.__func__))
+        case python_types.MemberDescriptorType() | python_types.GetSetDescriptorType():
+            return StaticValue(cls) if name == "__class__" else None
+        case _ if type(found).__name__ == "_tuplegetter":
+            return None
+        case _:
+            from numbad import numba_bridge
+
+            if numba_bridge.dispatcher_function(found) is not None:
+                return BoundMethod(value, StaticValue(found))
+            if hasattr(type(found), "__get__"):
+                return None
+            return builder.live.attribute(StaticValue(cls, (("object", cls),)), name)
+
+
+def _of_record(
+    builder: Builder, ref: Ref, contents: RecordObject, name: str, node: ast.AST | None
+) -> Value:
+    if name in contents.names:
+        found = contents.items[contents.names.index(name)]
+        if isinstance(found, Conflict):
+            builder.type_error(
+                node, f"The attribute `{name}` depends on the path taken.", found.reason
+            )
+        return found
+    if name == "__class__":
+        return StaticValue(contents.cls)
+    inherited = _class_attribute(builder, ref, contents.cls, name, node)
+    if inherited is not None:
+        return inherited
+    if isinstance(getattr(contents.cls, "__getattr__", None), python_types.FunctionType):
+        method = StaticValue(contents.cls.__getattr__)
+        return builder.apply(method, [ref, StaticValue(name)], {}, node)
+    builder.error(node, f"`{contents.cls.__name__}` has no attribute `{name}` here.")
+
+
+def _of_static(builder: Builder, value: StaticValue, name: str, node: ast.AST | None) -> Value:
+    found = value.value
+    if isinstance(found, list | dict):
+        return BuiltinMethod(value, name)
+    cls = type(found)
+    is_instance = not isinstance(
+        found, type | python_types.ModuleType | python_types.FunctionType
+    ) and cls.__module__ not in ("builtins", "numpy")
+    fields = getattr(found, "__dict__", {})
+    if is_instance and name not in fields and isinstance(fields, dict):
+        inherited = _class_attribute(builder, value, cls, name, node)
+        if inherited is not None:
+            return inherited
+    try:
+        return builder.live.attribute(value, name)
+    except AttributeError:
+        builder.error(node, sentence(f"{describe(builder, value)} has no attribute `{name}`."))
+
+
+def setattr_(
+    builder: Builder, owner: Value, name: str, value: Value, node: ast.AST | None
+) -> None:
+    """Do ``owner.name = value``."""
+    if isinstance(owner, Ref):
+        contents = builder.state.heap[owner.id]
+        if isinstance(contents, RecordObject):
+            builder.check_mutable(owner, node)
+            setter = getattr(contents.cls, name, None)
+            if isinstance(setter, property):
+                if not isinstance(setter.fset, python_types.FunctionType):
+                    builder.error(node, f"The property `{name}` cannot be set.")
+                builder.apply(StaticValue(setter.fset), [owner, value], {}, node)
+                return
+            value = bindings.settled(builder, value, name)
+            if isinstance(value, OperandValue):
+                value = OperandValue(builder.name_operand(value.operand, name))
+            fields = dict(zip(contents.names, contents.items, strict=True))
+            fields[name] = value
+            builder.state.heap[owner.id] = RecordObject(
+                contents.cls, tuple(fields), tuple(fields.values()), contents.external, contents.shared
+            )
+            return
+    if is_array(owner):
+        from numbad.frontend import arrays
+
+        arrays.set_attribute(builder, owner, name, value, node)
+        return
+    builder.error(
+        node,
+        f"The attribute `{name}` of {describe(builder, owner)} is assigned.",
+        "Compiled code cannot change objects that exist outside of it.",
+        "Return the new value instead.",
+    )
+
+
+__all__ = ["getattr_", "operator", "setattr_"]

@@ -1,0 +1,161 @@
+"""Names: where a name is found, and what binding one does.
+
+A name is looked up in the frame being walked, then in the frames that enclose its definition, then
+among the live values (closure cells, globals, builtins) of the outermost of these functions.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from numbad.frontend.names import hint, is_introduced
+from numbad.frontend.signals import Skip
+from numbad.frontend.state import Code, Frame
+from numbad.frontend.values import Conflict, OperandValue, Pending, TupleValue, Value
+from numbad.ir import nodes as ir
+
+if TYPE_CHECKING:
+    import ast
+
+    from numbad.frontend.builder import Builder
+
+
+def lookup(builder: Builder, name: str, node: ast.AST | None = None) -> Value:
+    """Return the value of a name."""
+    frame = builder.frame
+    assert frame is not None
+    while True:
+        if name in frame.locals or name in builder.state.frames[frame.id]:
+            return _bound(builder, frame, name, node)
+        if frame.parent is None or (not frame.is_comprehension and name in frame.code.scope.globals):
+            break
+        frame = builder.frames[frame.parent]
+    value = builder.live.name(frame.code, name)
+    if value is None:
+        builder.error(node, f"The name `{name}` is not defined.")
+    return value
+
+
+def _bound(builder: Builder, frame: Frame, name: str, node: ast.AST | None) -> Value:
+    value = builder.state.frames.get(frame.id, {}).get(name)
+    match value:
+        case None:
+            builder.error(
+                node,
+                f"`{hint(name)}` is read before it is bound.",
+                "No path of the program binds it before this place.",
+            )
+        case Pending():
+            builder.need(value)
+            raise Skip
+        case Conflict(reason):
+            builder.type_error(
+                node,
+                f"What `{hint(name)}` holds here depends on the path taken.",
+                reason,
+                "Use a different name on each path, or values of one type.",
+            )
+        case _:
+            return value
+
+
+def home(builder: Builder, name: str) -> Frame:
+    """Return the frame in which assigning to a name binds it."""
+    frame = builder.frame
+    assert frame is not None
+    while name not in frame.locals and frame.parent is not None:
+        if not frame.is_comprehension and name in frame.code.scope.globals:
+            break
+        frame = builder.frames[frame.parent]
+    return frame
+
+
+def assign(builder: Builder, name: str, value: Value, node: ast.AST | None = None) -> None:
+    """Bind a name."""
+    frame = home(builder, name)
+    if name in frame.code.scope.globals:
+        builder.error(
+            node,
+            f"The global `{name}` is assigned.",
+            "A compiled function cannot change globals.",
+            "Return the new value instead.",
+        )
+    value = settled(builder, value, hint(name))
+    if isinstance(value, OperandValue) and not is_introduced(name):
+        value = OperandValue(builder.name_operand(value.operand, name))
+    builder.state.frames[frame.id][name] = value
+
+
+def settled(builder: Builder, value: Value, name: str = "") -> Value:
+    """Return the value with array expressions evaluated, now."""
+    if type(value) is OperandValue:
+        return value
+    if isinstance(value, OperandValue):
+        from numbad.frontend.arrays.lazy import settle
+
+        return settle(builder, value, name)
+    if isinstance(value, TupleValue) and any(
+        type(item) is not OperandValue for item in value.items
+    ):
+        return TupleValue(tuple(settled(builder, item) for item in value.items), value.cls)
+    return value
+
+
+def settle_pending(builder: Builder) -> None:
+    """Evaluate array expressions that still wait: memory may change, or a region begins."""
+    from numbad.frontend.arrays.lazy import settle_pending as settle_all
+
+    settle_all(builder)
+
+
+class Accumulator:
+    """A hidden name, by which handlers carry a value through ``Builder.iterate``."""
+
+    def __init__(self, builder: Builder, value: Value) -> None:
+        assert builder.frame is not None
+        self.builder = builder
+        self.frame = builder.frame.id
+        self.name = f".accumulator{builder.next_id()}"
+        self.set(value)
+
+    def get(self) -> Value:
+        """Return the present value."""
+        value = self.builder.state.frames[self.frame][self.name]
+        match value:
+            case Pending():
+                self.builder.need(value)
+                raise Skip
+            case Conflict(reason):
+                self.builder.type_error(None, "The items cannot be combined.", reason)
+            case _:
+                return value
+
+    def set(self, value: Value) -> None:
+        """Replace the value."""
+        self.builder.state.frames[self.frame][self.name] = settled(self.builder, value)
+
+    def pop(self) -> Value:
+        """Return the value and forget it."""
+        value = self.get()
+        del self.builder.state.frames[self.frame][self.name]
+        return value
+
+
+def new_frame(
+    builder: Builder,
+    code: Code,
+    parent: int | None,
+    names: frozenset[str],
+    *,
+    is_comprehension: bool = False,
+) -> Frame:
+    """Make a frame with no names bound."""
+    frame = Frame(builder.next_id(), code, parent, names, is_comprehension)
+    builder.frames[frame.id] = frame
+    builder.state.frames[frame.id] = {}
+    return frame
+
+
+def operand_name(operand: ir.Operand) -> str:
+    """Return the user's name of an operand, or an empty string."""
+    return operand.name if isinstance(operand, ir.Var) else ""

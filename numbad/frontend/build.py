@@ -1,0 +1,369 @@
+"""From a function and a description of its arguments to a program of the IR.
+
+``build`` walks the function (and everything it calls) once and returns the program together with
+how to call it: which live values are hidden parameters, how the results form the returned value,
+and what the program depends on.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from numbad import numba_bridge
+from numbad.errors import TypeInferenceFailed
+from numbad.frontend import bindings, calls, live
+from numbad.frontend.builder import Builder
+from numbad.frontend.callables import Kind, resolve_callable
+from numbad.frontend.live import Dependency, Parameter
+from numbad.frontend.session import Session
+from numbad.frontend.signals import DeadEnd, Signal
+from numbad.frontend.source import load
+from numbad.frontend.state import Code, Scope
+from numbad.frontend.values import (
+    Conflict,
+    DictObject,
+    DynamicList,
+    ListObject,
+    OperandValue,
+    OptionalValue,
+    RangeValue,
+    RecordObject,
+    Ref,
+    StaticValue,
+    TupleValue,
+    Value,
+)
+from numbad.ir import nodes as ir
+from numbad.ir.types import Type
+from numbad.ir.visit import walk
+from numbad.structure import Leaf, Mapping_, Record, Sequence_, Static, Tree, leaves
+
+ROOT = ("root",)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Built:
+    """A program and how it is called.
+
+    Attributes
+    ----------
+    program : ir.Program
+        Its entry takes the leaves of ``parameters``, in order, and returns the leaves of ``result``.
+    parameters : tuple of Parameter
+        The positional arguments, the keyword arguments, then live values.
+    result : Tree
+        Structure of the returned value.
+    dependencies : tuple of Dependency
+        What must be found unchanged at each call.
+    options : dict
+        Options of the user's dispatcher (``fastmath``, ``error_model`` ...).
+    """
+
+    program: ir.Program
+    parameters: tuple[Parameter, ...]
+    result: Tree
+    dependencies: tuple[Dependency, ...]
+    options: dict[str, Any]
+
+
+class _EntryCode(Code):
+    """Stands for the caller of the function: it has no source."""
+
+    def __init__(self) -> None:
+        self.globals = {}
+        self.cells = {}
+        self.path = None
+        self.function = None
+        self.name = "entry"
+        self.is_generator = False
+        none: frozenset[str] = frozenset()
+        self.scope = Scope(none, none, none, none, __import__("collections").Counter())
+
+    def origin(self, node: ast.AST) -> Any:
+        """There is no source."""
+        return None
+
+
+def build(
+    fn: Callable[..., Any],
+    args: Sequence[Tree],
+    kwargs: Mapping[str, Tree] | None = None,
+    session: Session | None = None,
+) -> Built:
+    """Build the program of ``fn(*args, **kwargs)``.
+
+    Parameters
+    ----------
+    fn : callable
+        Anything ``resolve_callable`` knows.
+    args, kwargs
+        Structure and types of the arguments, as ``structure.describe`` gives them.
+    session : Session, optional
+        Handlers and rules.
+
+    Returns
+    -------
+    Built
+        The program, its parameters and the structure of its result.
+
+    Raises
+    ------
+    DifferentiationError
+        One of its subclasses, at the line of the user's source that is not supported.
+    """
+    builder = Builder(session or Session())
+    builder.live.root = fn
+    _enter(builder)
+    params: list[ir.Var] = []
+
+    def leaf(tree: Leaf, name: str) -> ir.Operand:
+        var = builder.fresh.var(tree.type, name)
+        params.append(var)
+        return var
+
+    names = _parameter_names(fn, len(args))
+    values = [
+        live.argument_value(builder, tree, name, leaf)
+        for tree, name in zip(args, names, strict=True)
+    ]
+    named = {
+        name: live.argument_value(builder, tree, name, leaf)
+        for name, tree in (kwargs or {}).items()
+    }
+    parameters = [Parameter((("arg", i),), tree) for i, tree in enumerate(args)]
+    parameters += [Parameter((("kwarg", name),), tree) for name, tree in (kwargs or {}).items()]
+    root = StaticValue(fn, (ROOT,))
+    value = _call(builder, fn, root, values, named)
+    tree, operands = result_tree(builder, value)
+    entry = _finish(builder, _name(fn), (*params, *builder.live.variables), operands, fn)
+    return Built(
+        ir.Program(entry, _reachable_callees(builder, entry)),
+        (*parameters, *builder.live.parameters),
+        tree,
+        tuple(builder.live.dependencies),
+        dict(resolve_callable(fn).options),
+    )
+
+
+def build_rule(
+    fn: Callable[..., Any], types: Sequence[Type], session: Session | None = None
+) -> tuple[ir.Function, Tree]:
+    """Build the body of a derivative rule for arguments of the types.
+
+    ``types`` are those of the parameters in order, keyword-only ones last. In the body ``/`` never
+    raises. The tree tells which of the partials are ``None``.
+    """
+    builder = Builder(session or Session(), is_rule=True)
+    builder.live.root = fn
+    _enter(builder)
+    callee = resolve_callable(fn)
+    arguments = load(callee.function).node.args
+    positional = [p.arg for p in [*arguments.posonlyargs, *arguments.args]]
+    keywords = [p.arg for p in arguments.kwonlyargs]
+    names = [*positional, *keywords]
+    if len(types) < len(names):
+        names = names[: len(types)]
+    params = [builder.fresh.var(type_, name) for type_, name in zip(types, names, strict=True)]
+    values: dict[str, Value] = {
+        name: OperandValue(param) for name, param in zip(names, params, strict=True)
+    }
+    value = _call(
+        builder,
+        fn,
+        StaticValue(callee.function),
+        [values[name] for name in names if name in positional],
+        {name: values[name] for name in names if name in keywords},
+        inline=True,
+    )
+    tree, operands = result_tree(builder, value)
+    function = _finish(
+        builder, callee.function.__name__, (*params, *builder.live.variables), operands, fn
+    )
+    return function, tree
+
+
+def build_rule_body(
+    fn: Callable[..., Any], types: Sequence[Type], session: Session | None = None
+) -> ir.Function:
+    """Build the body of a derivative rule; see ``build_rule``."""
+    return build_rule(fn, types, session)[0]
+
+
+def _enter(builder: Builder) -> None:
+    builder.frame = bindings.new_frame(builder, _EntryCode(), None, frozenset())
+
+
+def _call(
+    builder: Builder,
+    fn: Callable[..., Any],
+    root: StaticValue,
+    values: list[Value],
+    named: dict[str, Value],
+    *,
+    inline: bool = False,
+) -> Value:
+    try:
+        if inline:
+            from numbad.frontend import functions
+
+            value = functions.call_python(builder, root.value, None, values, named, None)
+        else:
+            value = calls.apply(builder, root, values, named, None)
+        return bindings.settled(builder, value)
+    except DeadEnd:
+        raise TypeInferenceFailed(
+            f"`{_name(fn)}` raises an exception on every path.", origin=_origin(fn)
+        ) from None
+    except Signal as signal:
+        builder.internal_error(f"the signal {signal!r} was not handled")
+
+
+def _parameter_names(fn: Callable[..., Any], count: int) -> list[str]:
+    """Names of the positional parameters, for the generated code."""
+    names: list[str] = []
+    try:
+        callee = resolve_callable(fn)
+    except TypeError:
+        return [f"x{i}" for i in range(count)]
+    if callee.kind in (Kind.PYTHON, Kind.ELEMENTWISE):
+        code = callee.function.__code__
+        bound = len(callee.args)
+        names = [
+            name
+            for name in code.co_varnames[bound : code.co_argcount]
+            if name not in callee.kwargs
+        ]
+        if len(names) < count and code.co_flags & 0x04:
+            star = code.co_varnames[code.co_argcount + code.co_kwonlyargcount]
+            names += [f"{star}{i}" for i in range(count - len(names))]
+    return [names[i] if i < len(names) else f"x{i}" for i in range(count)]
+
+
+def _name(fn: Callable[..., Any]) -> str:
+    try:
+        target = resolve_callable(fn).target
+    except TypeError:
+        target = fn
+    name = getattr(target, "__name__", type(target).__name__)
+    return name if name.isidentifier() else "function"
+
+
+def _origin(fn: Callable[..., Any]) -> ir.Origin | None:
+    try:
+        callee = resolve_callable(fn)
+        if callee.kind is Kind.PYTHON:
+            source = load(callee.function)
+            return source.origin(source.node)
+    except TypeError:
+        pass
+    return None
+
+
+def _finish(
+    builder: Builder,
+    name: str,
+    params: tuple[ir.Var, ...],
+    operands: list[ir.Operand],
+    fn: Callable[..., Any],
+) -> ir.Function:
+    body = builder.resolve(builder.block.block())
+    results = tuple(builder.resolve_operand(operand) for operand in operands)
+    return ir.Function(name, params, body, results, _origin(fn))
+
+
+def _reachable_callees(builder: Builder, entry: ir.Function) -> dict[str, ir.Function]:
+    """The functions that the entry invokes, directly or not, callees first."""
+    found: dict[str, ir.Function] = {}
+    active: set[str] = set()
+
+    def visit(function: ir.Function) -> None:
+        for statement in walk(function.body):
+            match statement:
+                case ir.Let(_, ir.Invoke(name)) if name not in active:
+                    active.add(name)
+                    callee = builder.callees[name]
+                    visit(callee)
+                    found[name] = callee
+                case _:
+                    pass
+
+    visit(entry)
+    return found
+
+
+def result_tree(builder: Builder, value: Value) -> tuple[Tree, list[ir.Operand]]:
+    """Structure of a returned value and the operands of its leaves."""
+    operands: list[ir.Operand] = []
+    tree = _tree(builder, bindings.settled(builder, value), operands, frozenset())
+    assert len(list(leaves(tree))) == len(operands)
+    return tree, operands
+
+
+def _tree(
+    builder: Builder, value: Value, operands: list[ir.Operand], seen: frozenset[int]
+) -> Tree:
+    def again(item: Value) -> Tree:
+        return _tree(builder, item, operands, seen)
+
+    match value:
+        case OperandValue(operand):
+            operands.append(operand)
+            return Leaf(operand.type)
+        case TupleValue(items, cls):
+            return Sequence_(tuple(again(item) for item in items), cls or tuple)
+        case StaticValue(found):
+            items_ = builder.live.items(value)
+            if items_ is not None:
+                return Sequence_(tuple(again(item) for item in items_), list)
+            if type(found) is dict:
+                values = tuple(again(builder.live.item(value, key)) for key in found)
+                return Mapping_(tuple(found), values)
+            return Static(found)
+        case Ref(id):
+            if id in seen:
+                builder.error(None, "The result contains itself.")
+            return _object_tree(builder, builder.state.heap[id], operands, seen | {id})
+        case Conflict(reason):
+            builder.type_error(None, "What is returned depends on the path taken.", reason)
+        case OptionalValue():
+            builder.type_error(
+                None, "The function returns None on some paths and a value on others."
+            )
+        case RangeValue():
+            builder.type_error(None, "A range is returned.", "", "Return a list or an array.")
+        case _:
+            builder.error(
+                None, f"The function returns {builder.describe(value)}.", "", "Return numbers or arrays."
+            )
+
+
+def _object_tree(
+    builder: Builder, contents: Any, operands: list[ir.Operand], seen: frozenset[int]
+) -> Tree:
+    if isinstance(contents, DynamicList):
+        operands.append(contents.operand)
+        return Leaf(contents.operand.type)
+    items = tuple(_tree(builder, item, operands, seen) for item in contents.items)
+    match contents:
+        case ListObject():
+            return Sequence_(items, list)
+        case DictObject(keys):
+            return Mapping_(keys, items)
+        case RecordObject(cls, names):
+            return Record(cls, names, items)
+    builder.internal_error("an object of an unknown kind is returned")
+
+
+__all__ = [
+    "Built",
+    "Dependency",
+    "Parameter",
+    "Session",
+    "build",
+    "build_rule",
+    "build_rule_body",
+    "numba_bridge",
+]

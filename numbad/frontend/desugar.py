@@ -1,0 +1,200 @@
+"""Reduce the statements of a function to a core set; first half of normalisation.
+
+After ``desugar_block`` there are no ``assert``, ``match``, ``pass``, docstrings, annotated
+assignments and ``del`` of names, and every statement without a derivative has been refused. Loops,
+``try``/``finally`` and jumps are as before: ``exits`` deals with them.
+"""
+
+from __future__ import annotations
+
+import ast
+import copy
+
+from numbad.errors import UnsupportedSyntax
+from numbad.frontend.names import Names
+from numbad.frontend.source import Parsed
+
+_REFUSED: dict[type[ast.AST], tuple[str, str, str]] = {
+    ast.With: (
+        "A `with` block",
+        "What runs when the block is entered and left is hidden in an object.",
+        "Move the block to the caller, or write out what it does.",
+    ),
+    ast.AsyncWith: ("`async with`", "Coroutines are not run by Numba.", "Use plain functions."),
+    ast.AsyncFor: ("`async for`", "Coroutines are not run by Numba.", "Use a plain `for`."),
+    ast.AsyncFunctionDef: ("`async def`", "Coroutines are not run by Numba.", "Use `def`."),
+    ast.Await: ("`await`", "Coroutines are not run by Numba.", "Use plain calls."),
+    ast.ClassDef: (
+        "A class defined inside a function",
+        "The class would be a different one at each call.",
+        "Define the class at module level.",
+    ),
+    ast.TryStar: (
+        "`except*`",
+        "Reverse mode must know which statements ran; an exception can leave a block anywhere.",
+        "Use an explicit test instead.",
+    ),
+}
+
+_EXCEPT_WHY = (
+    "Reverse mode must know which statements ran; an exception can leave a block anywhere."
+)
+_EXCEPT_REMEDY = (
+    "Test for the exceptional case beforehand, or give the function its own rule with "
+    "@numbad.adjoint."
+)
+
+
+def refuse(parsed: Parsed, node: ast.AST, what: str, why: str, remedy: str) -> UnsupportedSyntax:
+    """Make the error for a construct that cannot be differentiated."""
+    return UnsupportedSyntax(what, origin=parsed.origin(node), why=why, remedy=remedy)
+
+
+def check(parsed: Parsed, node: ast.AST) -> None:
+    """Refuse what has no derivative anywhere below a node.
+
+    Raises
+    ------
+    UnsupportedSyntax
+        Names the construct.
+    """
+    for child in ast.walk(node):
+        found = _REFUSED.get(type(child))
+        if found is not None:
+            what, why, remedy = found
+            raise refuse(parsed, child, f"{what} cannot be differentiated.", why, remedy)
+        if isinstance(child, ast.comprehension) and child.is_async:
+            what, why, remedy = _REFUSED[ast.AsyncFor]
+            raise refuse(parsed, child.target, f"{what} cannot be differentiated.", why, remedy)
+        if isinstance(child, ast.Try) and child.handlers:
+            what = "`try` with `except` cannot be differentiated."
+            raise refuse(parsed, child, what, _EXCEPT_WHY, _EXCEPT_REMEDY)
+
+
+def desugar_block(parsed: Parsed, names: Names, body: list[ast.stmt]) -> list[ast.stmt]:
+    """Rewrite a block and the blocks in it, except those of nested functions."""
+    result: list[ast.stmt] = []
+    for statement in body:
+        result.extend(_desugar(parsed, names, statement))
+    return result
+
+
+def _desugar(parsed: Parsed, names: Names, statement: ast.stmt) -> list[ast.stmt]:
+    """Rewrite one statement into none, one or several."""
+    match statement:
+        case ast.Pass() | ast.Expr(ast.Constant()):
+            return []
+        case ast.Assert(test, message):
+            return _desugar_assert(statement, test, message) if __debug__ else []
+        case ast.AnnAssign(target, _, value):
+            if value is None:
+                return []
+            return [ast.copy_location(ast.Assign([target], value), statement)]
+        case ast.Delete(targets):
+            kept = [target for target in targets if not isinstance(target, ast.Name)]
+            return [ast.copy_location(ast.Delete(kept), statement)] if kept else []
+        case ast.Match():
+            return desugar_block(parsed, names, _desugar_match(parsed, names, statement))
+        case ast.If() | ast.For() | ast.While():
+            block = copy.copy(statement)
+            block.body = desugar_block(parsed, names, statement.body)
+            block.orelse = desugar_block(parsed, names, statement.orelse)
+            return [block]
+        case ast.Try():
+            attempt = copy.copy(statement)
+            # Without handlers Python has no `else`.
+            attempt.body = desugar_block(parsed, names, statement.body)
+            attempt.finalbody = desugar_block(parsed, names, statement.finalbody)
+            return [attempt]
+        case _:
+            return [statement]
+
+
+def _desugar_assert(
+    statement: ast.stmt, test: ast.expr, message: ast.expr | None
+) -> list[ast.stmt]:
+    """``assert test, message`` as ``if not test: raise AssertionError(message)``."""
+    name = ast.copy_location(ast.Name("AssertionError", ast.Load()), statement)
+    arguments = [] if message is None else [message]
+    failure = ast.copy_location(ast.Call(name, arguments, []), statement)
+    jump = ast.copy_location(ast.Raise(failure, None), statement)
+    return [ast.copy_location(ast.If(negate(test), [jump], []), statement)]
+
+
+def negate(test: ast.expr) -> ast.expr:
+    """``not test``; comparisons are not turned round, because of nan."""
+    return ast.copy_location(ast.UnaryOp(ast.Not(), test), test)
+
+
+# --- match --------------------------------------------------------------------------------------
+
+
+def _desugar_match(parsed: Parsed, names: Names, statement: ast.Match) -> list[ast.stmt]:
+    """``match`` over values as a chain of ``if``; the subject is evaluated once."""
+    subject = names.new("subject")
+    store = ast.copy_location(ast.Name(subject, ast.Store()), statement.subject)
+    first = ast.copy_location(ast.Assign([store], statement.subject), statement)
+    chain: list[ast.stmt] = []
+    for case in reversed(statement.cases):
+        chain = _desugar_case(parsed, subject, case, chain)
+    return [first, *chain]
+
+
+def _desugar_case(
+    parsed: Parsed, subject: str, case: ast.match_case, otherwise: list[ast.stmt]
+) -> list[ast.stmt]:
+    """One case: its body if it matches, else ``otherwise``."""
+    pattern = case.pattern
+    capture: str | None = None
+    if isinstance(pattern, ast.MatchAs):
+        capture = pattern.name
+        inner = pattern.pattern
+    else:
+        inner = pattern
+    test = None if inner is None else _pattern_test(parsed, subject, inner)
+    position = case.pattern
+    bind: list[ast.stmt] = []
+    if capture is not None:
+        target = ast.copy_location(ast.Name(capture, ast.Store()), position)
+        value = ast.copy_location(ast.Name(subject, ast.Load()), position)
+        bind = [ast.copy_location(ast.Assign([target], value), position)]
+        if test is not None and case.guard is not None:
+            raise refuse(
+                parsed,
+                position,
+                "A `case` with a pattern, a name and a guard cannot be differentiated.",
+                "The name stays bound when the guard fails, and the next cases are tried.",
+                "Test the guard inside the body of the case.",
+            )
+    if test is None:
+        if case.guard is None:
+            return [*bind, *case.body]
+        return [*bind, ast.copy_location(ast.If(case.guard, case.body, otherwise), position)]
+    if case.guard is not None:
+        test = ast.copy_location(ast.BoolOp(ast.And(), [test, case.guard]), position)
+    return [ast.copy_location(ast.If(test, [*bind, *case.body], otherwise), position)]
+
+
+def _pattern_test(parsed: Parsed, subject: str, pattern: ast.pattern) -> ast.expr:
+    """Condition under which the subject matches a pattern of values."""
+    name = ast.copy_location(ast.Name(subject, ast.Load()), pattern)
+    match pattern:
+        case ast.MatchValue(value):
+            return ast.copy_location(ast.Compare(name, [ast.Eq()], [value]), pattern)
+        case ast.MatchSingleton(value):
+            constant = ast.copy_location(ast.Constant(value), pattern)
+            return ast.copy_location(ast.Compare(name, [ast.Is()], [constant]), pattern)
+        case ast.MatchOr(patterns):
+            tests = [_pattern_test(parsed, subject, choice) for choice in patterns]
+            return ast.copy_location(ast.BoolOp(ast.Or(), tests), pattern)
+        case ast.MatchAs(None, None):
+            return ast.copy_location(ast.Constant(True), pattern)
+        case _:
+            raise refuse(
+                parsed,
+                pattern,
+                "A `case` that takes its subject apart cannot be differentiated.",
+                "Only numbers, strings, None, True, False, dotted names, `|` and names are "
+                "understood in `case`.",
+                "Use `if` and unpack the value by assignment.",
+            )

@@ -1,0 +1,337 @@
+"""Live values: globals, closure cells and what is reached through them, read at call time.
+
+A *path* says where an object is found: its first step is ``("root",)`` (the function that is
+differentiated), ``("global", namespace, name)``, ``("cell", cell)`` or ``("object", object)``; further steps are
+``("attr", name)``, ``("item", key)``, ``("closure", name)`` and ``("default", name)``. ``read``
+follows one.
+
+Numbers and arrays found on a path become hidden parameters of the program (``Parameter``); for all
+other objects the program depends on finding the same object there (``Dependency``).
+"""
+
+from __future__ import annotations
+
+import builtins
+import enum
+import sys
+import types as python_types
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from numbad import numba_bridge, structure
+from numbad.frontend import folding
+from numbad.frontend.values import (
+    DictObject,
+    ListObject,
+    OperandValue,
+    Path,
+    RecordObject,
+    StaticValue,
+    TupleValue,
+    Value,
+)
+from numbad.ir import nodes as ir
+
+if TYPE_CHECKING:
+    from numbad.frontend.builder import Builder
+    from numbad.frontend.state import Code
+
+_CONSTANT_MODULES = frozenset(sys.stdlib_module_names) | {"numpy", "numba", "scipy"}
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Parameter:
+    """A parameter of the program, in the order of the entry's parameters.
+
+    ``path`` is ``("arg", i)``, ``("kwarg", name)`` as its first step for arguments; other paths are
+    live values. ``tree`` says how the value there is flattened to parameters of the entry.
+    """
+
+    path: Path
+    tree: structure.Tree
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Dependency:
+    """What was found on a path while building, and must be found there at each call.
+
+    ``kind`` is ``"is"``, ``"equal"``, ``"type"`` (of the object), ``"length"``, ``"keys"`` or
+    ``"code"`` (a function made from the same definition: its cells and defaults are paths of their
+    own).
+    """
+
+    path: Path
+    kind: str
+    expected: Any
+
+    def holds(self, root: Any) -> bool:
+        """Whether the program is still valid as far as this object is concerned."""
+        try:
+            found = read(self.path, root)
+        except (LookupError, AttributeError, ValueError):
+            return False
+        match self.kind:
+            case "is":
+                return found is self.expected
+            case "equal":
+                return type(found) is type(self.expected) and bool(found == self.expected)
+            case "type":
+                return type(found) is self.expected
+            case "length":
+                return len(found) == self.expected
+            case "code":
+                return (
+                    isinstance(found, python_types.FunctionType)
+                    and found.__code__ is self.expected.__code__
+                    and found.__globals__ is self.expected.__globals__
+                )
+            case _:
+                return tuple(found) == self.expected
+
+
+def read(path: Path, root: Any = None) -> Any:
+    """Return the object on a path."""
+    match path[0]:
+        case ("root",):
+            found = root
+        case ("global", namespace, name):
+            found = namespace[name] if name in namespace else getattr(builtins, name)
+        case ("cell", cell):
+            found = cell.cell_contents
+        case ("object", found):
+            pass
+        case step:
+            raise LookupError(step)
+    for kind, key in path[1:]:
+        match kind:
+            case "attr":
+                found = getattr(found, key)
+            case "item":
+                found = found[key]
+            case "closure":
+                cells = zip(found.__code__.co_freevars, found.__closure__ or (), strict=True)
+                found = dict(cells)[key].cell_contents
+            case "default":
+                found = _default(found, key)
+            case _:
+                raise LookupError(kind)
+    return found
+
+
+def _default(function: Any, name: str) -> Any:
+    code = function.__code__
+    positional = code.co_varnames[: code.co_argcount]
+    defaults = function.__defaults__ or ()
+    if name in positional[len(positional) - len(defaults) :]:
+        return defaults[positional.index(name) - len(positional)]
+    return function.__kwdefaults__[name]
+
+
+def path_key(path: Path) -> tuple[Any, ...]:
+    """Return a hashable key that is equal for equal paths; objects count by identity."""
+    return tuple(
+        tuple(part if isinstance(part, str | int) else id(part) for part in step) for step in path
+    )
+
+
+class Live:
+    """The live values that the program being built reads."""
+
+    def __init__(self, builder: Builder) -> None:
+        self.builder = builder
+        self.root: Any = None
+        self.parameters: list[Parameter] = []
+        self.variables: list[ir.Var] = []
+        self.dependencies: list[Dependency] = []
+        self._lifted: dict[tuple[Any, ...], OperandValue] = {}
+        self._depended: set[Any] = set()
+        self._origins: dict[int, tuple[Path, Any]] = {}
+
+    def depend(self, path: Path | None, kind: str, expected: Any) -> None:
+        """Record that the program is valid only while the object on the path is as expected."""
+        if path is None:
+            return
+        key = (path_key(path), kind)
+        if key not in self._depended:
+            self._depended.add(key)
+            self.dependencies.append(Dependency(path, kind, expected))
+
+    def value(self, found: Any, path: Path | None, name: str = "") -> Value:
+        """Return the value for an object found on a path (None: it cannot change)."""
+        if path is None:
+            return constant_value(self.builder, found)
+        if isinstance(found, enum.Enum):
+            self.depend(path, "is", found)
+            return StaticValue(found, path)
+        if isinstance(found, bool | np.bool_):
+            # Truth values are switches: the program is built for the present position.
+            self.depend(path, "equal", found)
+            return constant_value(self.builder, found)
+        type_ = structure.leaf_type(found)
+        if type_ is not None:
+            return self._lift(found, path, name)
+        if isinstance(found, tuple) and (
+            type(found) is tuple or hasattr(type(found), "_fields")
+        ):
+            self.depend(path, "type", type(found))
+            self.depend(path, "length", len(found))
+            items = tuple(
+                self.value(item, (*path, ("item", position)), f"{name}{position}")
+                for position, item in enumerate(found)
+            )
+            return TupleValue(items, None if type(found) is tuple else type(found))
+        if isinstance(found, str | bytes | int | range | np.dtype):
+            self.depend(path, "equal", found)
+        elif type(found) in (list, dict):
+            self.depend(path, "type", type(found))
+        elif isinstance(found, python_types.FunctionType):
+            self.depend(path, "code", found)
+        else:
+            self.depend(path, "is", found)
+        return StaticValue(found, path)
+
+    def _lift(self, found: Any, path: Path, name: str) -> OperandValue:
+        key = path_key(path)
+        if key not in self._lifted:
+            tree = structure.describe(found)
+            assert isinstance(tree, structure.Leaf)
+            var = self.builder.fresh.var(tree.type, name)
+            self.parameters.append(Parameter(path, tree))
+            self.variables.append(var)
+            self._lifted[key] = OperandValue(var)
+            self._origins[var.id] = (path, found)
+        return self._lifted[key]
+
+    def pin(self, operand: ir.Operand) -> Any:
+        """Return the present value of a lifted number and make the program depend on it.
+
+        None if the operand is not a lifted number.
+        """
+        if not isinstance(operand, ir.Var) or operand.id not in self._origins:
+            return None
+        path, found = self._origins[operand.id]
+        if isinstance(found, np.ndarray):
+            return None
+        self.depend(path, "equal", found)
+        return found
+
+    def is_lifted(self, operand: ir.Operand) -> bool:
+        """Whether the operand is a number or array read from a live path."""
+        return isinstance(operand, ir.Var) and operand.id in self._origins
+
+    def items(self, value: StaticValue) -> tuple[Value, ...] | None:
+        """Items of a live list; None if the value is none."""
+        found, path = value.value, value.path
+        if type(found) is not list or path is None:
+            return None
+        self.depend(path, "length", len(found))
+        return tuple(
+            self.value(item, (*path, ("item", position))) for position, item in enumerate(found)
+        )
+
+    def item(self, value: StaticValue, key: Any) -> Value:
+        """Item of a live list or dict."""
+        path = None if value.path is None else (*value.path, ("item", key))
+        return self.value(value.value[key], path, key if isinstance(key, str) else "")
+
+    def attribute(self, value: StaticValue, name: str) -> Value:
+        """Attribute of a live object: of modules, classes and instances."""
+        found = getattr(value.value, name)
+        path = None if value.path is None else (*value.path, ("attr", name))
+        if _is_constant_module(value.value):
+            # What modules of Python and NumPy contain is as constant as the language.
+            constant = folding.as_constant(found)
+            if constant is not None:
+                return OperandValue(constant)
+            return StaticValue(found, None)
+        if isinstance(found, python_types.MethodType):
+            return StaticValue(found, path)
+        return self.value(found, path, name)
+
+    def name(self, code: Code, name: str) -> Value | None:
+        """Value of a free name of a function: closure cell, global or builtin; None if unbound."""
+        if name in code.cells:
+            cell = code.cells[name]
+            try:
+                found = cell.cell_contents
+            except ValueError:
+                return None
+            if code.path is not None:
+                return self.value(found, (*code.path, ("closure", name)), name)
+            return self.value(found, (("cell", cell),), name)
+        if name in code.globals:
+            found = code.globals[name]
+            return self.value(found, (("global", code.globals, name),), name)
+        if hasattr(builtins, name):
+            found = getattr(builtins, name)
+            self.depend((("global", code.globals, name),), "is", found)
+            return StaticValue(found)
+        return None
+
+
+def _is_constant_module(value: Any) -> bool:
+    if isinstance(value, python_types.ModuleType):
+        return value.__name__.partition(".")[0] in _CONSTANT_MODULES
+    return False
+
+
+def constant_value(builder: Builder, found: Any) -> Value:
+    """Return the value for an object that cannot change: numbers become constants."""
+    if isinstance(found, enum.Enum):
+        return StaticValue(found)
+    constant = folding.as_constant(found)
+    if constant is not None:
+        return OperandValue(constant)
+    if isinstance(found, tuple) and (type(found) is tuple or hasattr(type(found), "_fields")):
+        cls = None if type(found) is tuple else type(found)
+        return TupleValue(tuple(constant_value(builder, item) for item in found), cls)
+    return StaticValue(found)
+
+
+def argument_value(
+    builder: Builder,
+    tree: structure.Tree,
+    name: str,
+    leaf: Callable[[structure.Leaf, str], ir.Operand],
+) -> Value:
+    """Return the value of an argument described by a tree; ``leaf`` makes its operands."""
+    match tree:
+        case structure.Leaf():
+            return OperandValue(leaf(tree, name))
+        case structure.Static(value):
+            return StaticValue(value)
+        case structure.Sequence_(items, cls):
+            values = tuple(
+                argument_value(builder, item, f"{name}{position}", leaf)
+                for position, item in enumerate(items)
+            )
+            if cls is list:
+                return builder.new_object(ListObject(values, external=True))
+            if cls is not tuple:
+                fields = getattr(cls, "_fields", ())
+                values = tuple(
+                    argument_value(builder, item, f"{name}_{field}", leaf)
+                    for field, item in zip(fields, items, strict=True)
+                )
+                return TupleValue(values, cls)
+            return TupleValue(values)
+        case structure.Mapping_(keys, items):
+            values = tuple(
+                argument_value(builder, item, f"{name}_{key}" if isinstance(key, str) else name, leaf)
+                for key, item in zip(keys, items, strict=True)
+            )
+            return builder.new_object(DictObject(keys, values, external=True))
+        case structure.Record(cls, names, items):
+            values = tuple(
+                argument_value(builder, item, f"{name}_{field}", leaf)
+                for field, item in zip(names, items, strict=True)
+            )
+            return builder.new_object(RecordObject(cls, names, values, external=True))
+
+
+def result_type_of(value: Any) -> Any:
+    """IR type that Numba gives to an object, or None."""
+    return numba_bridge.type_of(value)

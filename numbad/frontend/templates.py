@@ -1,0 +1,558 @@
+"""Templates: the common shape of the values that meet where control flow joins.
+
+A template is a value whose operands are ``ir.Undefined`` of the type the joined value has; an object
+that differs between the paths is ``Joined``. ``join`` computes the template of two values,
+``operands`` converts a value to the operands of a template (casting them), and ``instantiate``
+makes a value from a template and operands. Loops use the same three functions for their carried
+values as branches for their merges.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, assert_never
+
+from numbad import numba_bridge
+from numbad.frontend.state import State
+from numbad.frontend.values import (
+    BoundMethod,
+    BuiltinMethod,
+    Conflict,
+    DictObject,
+    DynamicList,
+    FunctionValue,
+    GeneratorValue,
+    HeapObject,
+    IteratorValue,
+    ListObject,
+    OperandValue,
+    OptionalValue,
+    PartialValue,
+    Pending,
+    RangeValue,
+    RecordObject,
+    Ref,
+    SliceValue,
+    StaticValue,
+    TupleValue,
+    Value,
+)
+from numbad.ir import nodes as ir
+from numbad.ir.types import BOOL, INT64, Array, List, Scalar, Type
+
+if TYPE_CHECKING:
+    from numbad.frontend.builder import Builder
+
+
+@dataclass(frozen=True, slots=True)
+class Joined:
+    """An object that stands for different objects on the paths that meet; ``contents`` has
+    templates as items."""
+
+    contents: HeapObject
+
+
+Template = Value | Joined
+
+
+class Missing:
+    """The absence of a value: a name that is not bound on a path."""
+
+
+MISSING = Missing()
+Source = Value | Missing
+
+
+def template_of(value: Value, state: State, known: set[int] | None = None) -> Template:
+    """Template of one value; objects whose ids are not in ``known`` are ``Joined``."""
+    return join(value, value, state, state, known)
+
+
+def join(
+    left: Template | Missing,
+    right: Template | Missing,
+    left_state: State,
+    right_state: State,
+    known: set[int] | None = None,
+) -> Template:
+    """Template of two values (or templates); ``Conflict`` where they cannot meet.
+
+    Objects with the same id on both sides stay themselves if ``known`` is None or holds the id.
+    """
+
+    def again(one: Template | Missing, other: Template | Missing) -> Template:
+        return join(one, other, left_state, right_state, known)
+
+    if isinstance(left, Missing):
+        if isinstance(right, Missing):
+            return Conflict("It is not bound.")
+        return again(right, right) if not isinstance(right, Joined) else right
+    if isinstance(right, Missing):
+        return again(left, left) if not isinstance(left, Joined) else left
+    if isinstance(left, Pending):
+        return left if isinstance(right, Pending) else again(right, right)
+    if isinstance(right, Pending):
+        return again(left, left)
+    if isinstance(left, Conflict):
+        return left
+    if isinstance(right, Conflict):
+        return right
+    if isinstance(left, OptionalValue) or isinstance(right, OptionalValue):
+        return _join_optional(left, right, again)
+    if _is_none(left) != _is_none(right):
+        inner = again(right, right) if _is_none(left) else again(left, left)
+        if isinstance(inner, Conflict | Joined | StaticValue | FunctionValue | Ref):
+            return Conflict("It is None on one path and not on another.")
+        return OptionalValue(ir.Undefined(BOOL), inner)
+    match left, right:
+        case OperandValue(one), OperandValue(other):
+            return _join_operands(one, other)
+        case (OperandValue(), StaticValue()) | (StaticValue(), OperandValue()):
+            return _join_number(left, right)
+        case TupleValue(ones, cls), TupleValue(others, other_cls):
+            if len(ones) != len(others) or cls is not other_cls:
+                return Conflict("It is a tuple of different lengths on different paths.")
+            return _checked(TupleValue(_each(ones, others, again), cls))
+        case RangeValue(), RangeValue() if left.step == right.step:
+            return RangeValue(*(ir.Undefined(bound.type) for bound in (left.start, left.stop)), left.step)
+        case RangeValue(), RangeValue():
+            return RangeValue(
+                *(ir.Undefined(bound.type) for bound in (left.start, left.stop, left.step))
+            )
+        case SliceValue(), SliceValue():
+            ones_ = (left.start, left.stop, left.step)
+            others_ = (right.start, right.stop, right.step)
+            if all((a is None) == (b is None) for a, b in zip(ones_, others_, strict=True)):
+                return SliceValue(*(None if a is None else ir.Undefined(a.type) for a in ones_))
+            return Conflict("It is a slice with different bounds left out on different paths.")
+        case BoundMethod(receiver, function), BoundMethod(other_receiver, other_function):
+            if function == other_function:
+                return _checked(BoundMethod(again(receiver, other_receiver), function))
+        case BuiltinMethod(receiver, name), BuiltinMethod(other_receiver, other_name):
+            if name == other_name:
+                return _checked(BuiltinMethod(again(receiver, other_receiver), name))
+        case PartialValue(f, args, kwargs), PartialValue(g, other_args, other_kwargs):
+            names = [name for name, _ in kwargs]
+            if (
+                f == g
+                and len(args) == len(other_args)
+                and names == [name for name, _ in other_kwargs]
+            ):
+                values = _each(
+                    tuple(v for _, v in kwargs), tuple(v for _, v in other_kwargs), again
+                )
+                return _checked(
+                    PartialValue(f, _each(args, other_args, again), tuple(zip(names, values, strict=True)))
+                )
+        case Ref(one_id), Ref(other_id):
+            if one_id == other_id and (known is None or one_id in known):
+                return left
+            contents = join_objects(
+                left_state.heap[one_id], right_state.heap[other_id], left_state, right_state, known
+            )
+            return contents if isinstance(contents, Conflict) else Joined(contents)
+        case Joined(contents), Ref(id):
+            return _join_joined(contents, right_state.heap[id], left_state, right_state, known)
+        case Ref(id), Joined(contents):
+            return _join_joined(left_state.heap[id], contents, left_state, right_state, known)
+        case Joined(one_contents), Joined(other_contents):
+            return _join_joined(one_contents, other_contents, left_state, right_state, known)
+        case IteratorValue(kind, sources, function), IteratorValue(other_kind, other_sources, g):
+            if kind == other_kind and function == g and len(sources) == len(other_sources):
+                return _checked(
+                    IteratorValue(kind, _each(sources, other_sources, again), function)
+                )
+        case _:
+            pass
+    if left == right:
+        return left
+    return Conflict("It is bound to different things on different paths.")
+
+
+def _is_none(value: Template) -> bool:
+    return isinstance(value, StaticValue) and value.value is None
+
+
+def _checked(template: Template) -> Template:
+    """Return the template, or the conflict it has inside a function or iterator.
+
+    A tuple keeps its conflicts to its items.
+    """
+    if isinstance(template, TupleValue):
+        return template
+    for part in parts(template):
+        if isinstance(part, Conflict):
+            return part
+    return template
+
+
+def _each(
+    ones: tuple[Template, ...],
+    others: tuple[Template, ...],
+    again: Callable[[Template, Template], Template],
+) -> tuple[Value, ...]:
+    return tuple(again(a, b) for a, b in zip(ones, others, strict=True))  # type: ignore[misc]
+
+
+def _join_operands(one: ir.Operand, other: ir.Operand) -> Template:
+    type_ = numba_bridge.unify(one.type, other.type)
+    if type_ is None:
+        return Conflict(
+            f"It has type {one.type} on one path and {other.type} on another, which do not agree."
+        )
+    return OperandValue(ir.Undefined(type_))
+
+
+def _join_number(left: Template, right: Template) -> Template:
+    """A number that is an operand on one side and a static object on the other."""
+    from numbad.frontend import folding
+
+    sides: list[ir.Operand] = []
+    for side in (left, right):
+        if isinstance(side, OperandValue):
+            sides.append(side.operand)
+        elif isinstance(side, StaticValue):
+            constant = folding.as_constant(side.value)
+            if constant is not None:
+                sides.append(constant)
+    if len(sides) != 2:
+        return Conflict("It is a number or array on one path and something else on another.")
+    return _join_operands(*sides)
+
+
+def _join_optional(
+    left: Template, right: Template, again: Callable[[Template, Template], Template]
+) -> Template:
+    inners = [
+        side.value if isinstance(side, OptionalValue) else side
+        for side in (left, right)
+        if not _is_none(side)
+    ]
+    inner = again(inners[0], inners[-1])
+    if isinstance(inner, Conflict):
+        return inner
+    assert not isinstance(inner, Joined)
+    return OptionalValue(ir.Undefined(BOOL), inner)
+
+
+def _join_joined(
+    one: HeapObject,
+    other: HeapObject,
+    left_state: State,
+    right_state: State,
+    known: set[int] | None,
+) -> Template:
+    contents = join_objects(one, other, left_state, right_state, known)
+    return contents if isinstance(contents, Conflict) else Joined(contents)
+
+
+def join_objects(
+    one: HeapObject,
+    other: HeapObject,
+    left_state: State,
+    right_state: State,
+    known: set[int] | None = None,
+) -> HeapObject | Conflict:
+    """Common contents of two objects; lists of different lengths become lists of the IR."""
+
+    def again(a: Template | Missing, b: Template | Missing) -> Value:
+        return join(a, b, left_state, right_state, known)  # type: ignore[return-value]
+
+    match one, other:
+        case ListObject(), ListObject() if len(one.items) == len(other.items):
+            items = tuple(again(a, b) for a, b in zip(one.items, other.items, strict=True))
+            return ListObject(items, one.external or other.external, one.shared or other.shared)
+        case (ListObject() | DynamicList(), ListObject() | DynamicList()):
+            return _join_lists(one, other, again)
+        case DictObject(), DictObject() if one.keys == other.keys:
+            items = tuple(again(a, b) for a, b in zip(one.items, other.items, strict=True))
+            return DictObject(
+                one.keys, items, one.external or other.external, one.shared or other.shared
+            )
+        case RecordObject(), RecordObject() if one.cls is other.cls:
+            names = one.names + tuple(name for name in other.names if name not in one.names)
+            ones = dict(zip(one.names, one.items, strict=True))
+            others = dict(zip(other.names, other.items, strict=True))
+            items = tuple(again(ones.get(n, MISSING), others.get(n, MISSING)) for n in names)
+            return RecordObject(
+                one.cls, names, items, one.external or other.external, one.shared or other.shared
+            )
+        case _:
+            return Conflict("It is an object of different structure on different paths.")
+
+
+def _join_lists(
+    one: ListObject | DynamicList,
+    other: ListObject | DynamicList,
+    again: Callable[[Template, Template], Value],
+) -> HeapObject | Conflict:
+    item: Value | None = None
+    for side in (one, other):
+        if isinstance(side, DynamicList):
+            assert isinstance(side.operand.type, List)
+            each: tuple[Value, ...] = (OperandValue(ir.Undefined(side.operand.type.item)),)
+        else:
+            each = side.items
+        for value in each:
+            item = again(value, value) if item is None else again(item, value)
+    if isinstance(item, OperandValue) and isinstance(item.operand.type, Scalar | Array):
+        return DynamicList(ir.Undefined(List(item.operand.type)))
+    if isinstance(item, Conflict):
+        return item
+    return Conflict("It is a list of different lengths whose items are not numbers or arrays.")
+
+
+def parts(template: Template) -> Iterator[Template]:
+    """Yield the templates directly inside a template."""
+    match template:
+        case TupleValue(items):
+            yield from items
+        case Joined(contents):
+            yield from object_parts(contents)
+        case OptionalValue(_, value):
+            yield value
+        case BoundMethod(receiver, _) | BuiltinMethod(receiver, _):
+            yield receiver
+        case PartialValue(_, args, kwargs):
+            yield from args
+            for _, value in kwargs:
+                yield value
+        case IteratorValue(_, sources):
+            yield from sources
+        case _:
+            pass
+
+
+def object_parts(contents: HeapObject) -> tuple[Value, ...]:
+    """Return the items of an object."""
+    if isinstance(contents, DynamicList):
+        return (OperandValue(contents.operand),)
+    return contents.items
+
+
+def operands(
+    builder: Builder, source: Source, template: Template, state: State
+) -> list[ir.Operand]:
+    """Convert a value to the operands of a template, emitting casts into the current block."""
+    match template:
+        case OperandValue(ir.Undefined(type_)):
+            return [_operand(builder, source, type_, state)]
+        case OptionalValue(_, inner):
+            return _optional_operands(builder, source, inner, state)
+        case Joined(contents):
+            return object_operands(builder, source_object(source, state), contents, state)
+        case RangeValue(start, stop, step):
+            bounds = (
+                (source.start, source.stop, source.step)
+                if isinstance(source, RangeValue)
+                else (None, None, None)
+            )
+            return _bound_operands((start, stop, step), bounds)
+        case SliceValue(start, stop, step):
+            bounds = (
+                (source.start, source.stop, source.step)
+                if isinstance(source, SliceValue)
+                else (None, None, None)
+            )
+            return _bound_operands((start, stop, step), bounds)
+        case TupleValue(items):
+            values: tuple[Source, ...] = (
+                source.items if isinstance(source, TupleValue) else (MISSING,) * len(items)
+            )
+        case BoundMethod() | BuiltinMethod() | PartialValue() | IteratorValue():
+            items = tuple(parts(template))  # type: ignore[arg-type]
+            values = (
+                tuple(parts(source))  # type: ignore[arg-type]
+                if isinstance(source, type(template))
+                else (MISSING,) * len(items)
+            )
+        case _:
+            return []
+    return [
+        operand
+        for value, item in zip(values, items, strict=True)
+        for operand in operands(builder, value, item, state)
+    ]
+
+
+def _bound_operands(
+    templates: tuple[ir.Operand | None, ...], sources: tuple[ir.Operand | None, ...]
+) -> list[ir.Operand]:
+    return [
+        template if source is None else source
+        for template, source in zip(templates, sources, strict=True)
+        if isinstance(template, ir.Undefined)
+    ]
+
+
+def _operand(builder: Builder, source: Source, type_: Type, state: State) -> ir.Operand:
+    match source:
+        case Missing() | Pending() | Conflict():
+            return ir.Undefined(type_)
+        case OperandValue(operand):
+            return builder.cast(operand, type_)
+        case OptionalValue(_, inner):
+            return _operand(builder, inner, type_, state)
+        case StaticValue(None):
+            return ir.Undefined(type_)
+        case StaticValue():
+            return builder.cast(builder.as_operand(source), type_)
+        case _:
+            return ir.Undefined(type_)
+
+
+def _optional_operands(
+    builder: Builder, source: Source, inner: Value, state: State
+) -> list[ir.Operand]:
+    match source:
+        case OptionalValue(is_none, value):
+            return [is_none, *operands(builder, value, inner, state)]
+        case StaticValue(None):
+            return [ir.Const(True, BOOL), *operands(builder, MISSING, inner, state)]
+        case Missing() | Pending() | Conflict():
+            return [ir.Undefined(BOOL), *operands(builder, MISSING, inner, state)]
+        case _:
+            return [ir.Const(False, BOOL), *operands(builder, source, inner, state)]
+
+
+def source_object(source: Source, state: State) -> HeapObject | None:
+    """Contents of the object a value refers to."""
+    return state.heap.get(source.id) if isinstance(source, Ref) else None
+
+
+def object_operands(
+    builder: Builder, source: HeapObject | None, template: HeapObject, state: State
+) -> list[ir.Operand]:
+    """Convert the contents of an object to the operands of a template of its contents."""
+    if isinstance(template, DynamicList):
+        return [_list_operand(builder, source, template)]
+    values: list[Source] = []
+    match template:
+        case ListObject() | DictObject():
+            same = isinstance(source, type(template)) and len(source.items) == len(template.items)
+            values = list(source.items) if same else [MISSING] * len(template.items)  # type: ignore[union-attr]
+        case RecordObject(_, names):
+            found: dict[str, Source] = {}
+            if isinstance(source, RecordObject):
+                found = dict(zip(source.names, source.items, strict=True))
+            values = [found.get(name, MISSING) for name in names]
+        case _:
+            assert_never(template)
+    return [
+        operand
+        for value, item in zip(values, template.items, strict=True)
+        for operand in operands(builder, value, item, state)
+    ]
+
+
+def _list_operand(
+    builder: Builder, source: HeapObject | None, template: DynamicList
+) -> ir.Operand:
+    type_ = template.operand.type
+    assert isinstance(type_, List)
+    match source:
+        case DynamicList(operand) if operand.type == type_:
+            return operand
+        case ListObject(items):
+            return make_list(builder, items, type_)
+        case None:
+            return ir.Undefined(type_)
+        case _:
+            builder.type_error(None, f"A list cannot become a {type_}.")
+
+
+def make_list(builder: Builder, items: tuple[Value, ...], type_: List) -> ir.Var:
+    """Emit a list of the IR with the items."""
+    result = builder.alloc(type_, (ir.Const(0, INT64),))
+    for item in items:
+        value = builder.cast(builder.as_operand(item), type_.item)
+        builder.emit(ir.Append(result, value, builder.block.origin))
+    return result
+
+
+def instantiate(builder: Builder, template: Template, source: Iterator[ir.Operand]) -> Value:
+    """Make a value from a template, taking its operands from an iterator."""
+
+    def again(item: Template) -> Value:
+        return instantiate(builder, item, source)
+
+    def bound(item: ir.Operand | None) -> ir.Operand | None:
+        return next(source) if isinstance(item, ir.Undefined) else item
+
+    match template:
+        case OperandValue(ir.Undefined()):
+            return OperandValue(next(source))
+        case OptionalValue(_, value):
+            is_none = next(source)
+            return OptionalValue(is_none, again(value))
+        case TupleValue(items, cls):
+            return TupleValue(tuple(again(item) for item in items), cls)
+        case RangeValue(start, stop, step):
+            return RangeValue(bound(start), bound(stop), bound(step))  # type: ignore[arg-type]
+        case SliceValue(start, stop, step):
+            return SliceValue(bound(start), bound(stop), bound(step))
+        case BoundMethod(receiver, function):
+            return BoundMethod(again(receiver), function)
+        case BuiltinMethod(receiver, name):
+            return BuiltinMethod(again(receiver), name)
+        case PartialValue(function, args, kwargs):
+            new_args = tuple(again(arg) for arg in args)
+            return PartialValue(function, new_args, tuple((n, again(v)) for n, v in kwargs))
+        case IteratorValue(kind, sources, function_):
+            return IteratorValue(kind, tuple(again(item) for item in sources), function_)
+        case Joined(contents):
+            return builder.new_object(instantiate_object(builder, contents, source, shared=True))
+        case (
+            OperandValue()
+            | StaticValue()
+            | FunctionValue()
+            | Ref()
+            | GeneratorValue()
+            | Conflict()
+            | Pending()
+        ):
+            return template
+        case _:
+            assert_never(template)
+
+
+def instantiate_object(
+    builder: Builder,
+    contents: HeapObject,
+    source: Iterator[ir.Operand],
+    *,
+    shared: bool | None = None,
+) -> HeapObject:
+    """Make the contents of an object from their template."""
+    if isinstance(contents, DynamicList):
+        return DynamicList(next(source))
+    items = tuple(instantiate(builder, item, source) for item in contents.items)
+    flag = contents.shared if shared is None else shared
+    match contents:
+        case ListObject(external=external):
+            return ListObject(items, external, flag)
+        case DictObject(keys, external=external):
+            return DictObject(keys, items, external, flag)
+        case RecordObject(cls, names, external=external):
+            return RecordObject(cls, names, items, external, flag)
+        case _:
+            assert_never(contents)
+
+
+def leaf_types(template: Template) -> list[Type]:
+    """Types of the operands of a template, in order."""
+    match template:
+        case OperandValue(ir.Undefined(type_)):
+            return [type_]
+        case OptionalValue(_, value):
+            return [BOOL, *leaf_types(value)]
+        case RangeValue(start, stop, step) | SliceValue(start, stop, step):
+            return [b.type for b in (start, stop, step) if isinstance(b, ir.Undefined)]
+        case _:
+            return [type_ for part in parts(template) for type_ in leaf_types(part)]
+
+
+def object_leaf_types(contents: HeapObject) -> list[Type]:
+    """Types of the operands of a template of an object's contents."""
+    return [type_ for part in object_parts(contents) for type_ in leaf_types(part)]

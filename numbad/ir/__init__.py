@@ -1,0 +1,1 @@
+"""The intermediate representation: structured SSA with explicit, ordered memory operations."""

@@ -1,0 +1,1 @@
+"""Run-time library of generated code on the CPU. Knows nothing of the IR."""

@@ -1,0 +1,87 @@
+"""Arithmetic of the derivative part, which never raises.
+
+The functions here are ordinary Python functions with a lowering of their own: Numba puts the machine
+instruction in place of the call and has nothing to compile.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numba.core import types
+from numba.core.typing.templates import Signature
+from numba.extending import lower_builtin, type_callable
+
+
+def divide(a: Any, b: Any) -> Any:
+    """Quotient by IEEE rules: division by zero gives an infinity or NaN and never raises.
+
+    Operands are real or complex numbers; integers are taken as float64.
+
+    Examples
+    --------
+    >>> divide(1.0, 4.0), divide(-1.0, 0.0)
+    (0.25, -inf)
+    """
+    with np.errstate(all="ignore"):
+        quotient = np.true_divide(a, b)
+    return quotient if isinstance(a, np.generic) or isinstance(b, np.generic) else quotient.item()
+
+
+@type_callable(divide)
+def _type_divide(context: Any) -> Any:
+    def typer(a: types.Type, b: types.Type) -> Signature | None:
+        if not (isinstance(a, types.Number | types.Boolean)):
+            return None
+        if not (isinstance(b, types.Number | types.Boolean)):
+            return None
+        return context.unify_types(_inexact(a), _inexact(b))
+
+    return typer
+
+
+def _inexact(type_: types.Type) -> types.Type:
+    return type_ if isinstance(type_, types.Float | types.Complex) else types.float64
+
+
+def _operands(context: Any, builder: Any, signature: Signature, args: Any) -> list[Any]:
+    return [
+        context.cast(builder, value, type_, signature.return_type)
+        for value, type_ in zip(args, signature.args, strict=True)
+    ]
+
+
+@lower_builtin(divide, types.Any, types.Any)
+def _lower_divide(context: Any, builder: Any, signature: Signature, args: Any) -> Any:
+    a, b = _operands(context, builder, signature, args)
+    type_ = signature.return_type
+    if isinstance(type_, types.Complex):
+        return _divide_complex(context, builder, type_, a, b)
+    return builder.fdiv(a, b)
+
+
+def _divide_complex(context: Any, builder: Any, type_: Any, a: Any, b: Any) -> Any:
+    """Scale by the larger part of the divisor (Smith), so that squares do not overflow."""
+    x = context.make_complex(builder, type_, a)
+    y = context.make_complex(builder, type_, b)
+    real_type = x.real.type
+    absolute = builder.module.declare_intrinsic("llvm.fabs", [real_type])
+    wide = builder.fcmp_ordered(
+        ">=", builder.call(absolute, [y.real]), builder.call(absolute, [y.imag])
+    )
+    large = builder.select(wide, y.real, y.imag)
+    small = builder.select(wide, y.imag, y.real)
+    ratio = builder.fdiv(small, large)
+    zero = real_type(0.0)
+    ratio = builder.select(builder.fcmp_ordered("==", small, zero), zero, ratio)
+    scale = builder.fadd(large, builder.fmul(small, ratio))
+    first = builder.select(wide, x.real, x.imag)
+    second = builder.select(wide, x.imag, x.real)
+    real = builder.fdiv(builder.fadd(first, builder.fmul(second, ratio)), scale)
+    difference = builder.fsub(second, builder.fmul(first, ratio))
+    imag = builder.fdiv(builder.select(wide, difference, builder.fneg(difference)), scale)
+    result = context.make_complex(builder, type_)
+    result.real = real
+    result.imag = imag
+    return result._getvalue()

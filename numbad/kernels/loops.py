@@ -1,0 +1,118 @@
+"""``irange``, the ``range`` of generated code: the same numbers, in a form that LLVM understands.
+
+Numba's own range counts iterations down and adds the step to a separate value, so LLVM often cannot
+tell that the indices of a reversed loop nest are never negative; then every ``x[i]`` keeps the test
+for Python's negative indices and the loop is not vectorised. Here each iteration is entered by
+comparing the value itself with the bound, which states what is needed.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from llvmlite import ir
+from numba.core import cgutils, types
+from numba.core.imputils import RefType, iternext_impl
+from numba.extending import lower_builtin, models, register_model, type_callable
+
+
+def irange(start: int, stop: int, step: int = 1) -> range:
+    """Integers from start to stop in steps of step, as the built-in ``range``.
+
+    In compiled code all bounds are taken as int64, and ``stop + step`` must not overflow.
+
+    Examples
+    --------
+    >>> list(irange(0, 3)), list(irange(5, 0, -2))
+    ([0, 1, 2], [5, 3, 1])
+    """
+    return range(start, stop, step)
+
+
+class _Count(types.SimpleIterableType):
+    """The iterable; its steps are counted in int64."""
+
+    def __init__(self) -> None:
+        super().__init__("numbad_range", _counting)
+
+
+class _Counting(types.SimpleIteratorType):
+    """The iterator."""
+
+    def __init__(self) -> None:
+        super().__init__("numbad_range_iterator", types.int64)
+
+
+_counting = _Counting()
+_count = _Count()
+
+
+@register_model(_Count)
+class _CountModel(models.StructModel):
+    def __init__(self, manager: Any, fe_type: types.Type) -> None:
+        members = [(name, types.int64) for name in ("start", "stop", "step")]
+        super().__init__(manager, fe_type, members)
+
+
+@register_model(_Counting)
+class _CountingModel(models.StructModel):
+    def __init__(self, manager: Any, fe_type: types.Type) -> None:
+        members = [
+            ("next", types.EphemeralPointer(types.int64)),
+            ("stop", types.int64),
+            ("step", types.int64),
+        ]
+        super().__init__(manager, fe_type, members)
+
+
+@type_callable(irange)
+def _type_range(context: Any) -> Any:
+    def typer(start: Any, stop: Any, step: Any = None) -> types.Type | None:
+        bounds = (start, stop) if step is None else (start, stop, step)
+        return _count if all(isinstance(bound, types.Integer) for bound in bounds) else None
+
+    return typer
+
+
+@lower_builtin(irange, types.Integer, types.Integer)
+@lower_builtin(irange, types.Integer, types.Integer, types.Integer)
+def _lower_range(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+    values = [
+        context.cast(builder, value, type_, types.int64)
+        for value, type_ in zip(args, signature.args, strict=True)
+    ]
+    count = cgutils.create_struct_proxy(_count)(context, builder)
+    count.start, count.stop = values[:2]
+    count.step = values[2] if len(values) == 3 else ir.Constant(ir.IntType(64), 1)
+    return count._getvalue()
+
+
+@lower_builtin("getiter", _Count)
+def _lower_getiter(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+    count = cgutils.create_struct_proxy(_count)(context, builder, value=args[0])
+    zero = builder.icmp_signed("==", count.step, ir.Constant(ir.IntType(64), 0))
+    with builder.if_then(zero, likely=False):
+        message = ("range() arg 3 must not be zero",)
+        context.call_conv.return_user_exc(builder, ValueError, message)
+    counting = cgutils.create_struct_proxy(_counting)(context, builder)
+    counting.next = cgutils.alloca_once_value(builder, count.start)
+    counting.stop = count.stop
+    counting.step = count.step
+    return counting._getvalue()
+
+
+@lower_builtin("iternext", _Counting)
+@iternext_impl(RefType.UNTRACKED)
+def _lower_iternext(context: Any, builder: Any, signature: Any, args: Any, result: Any) -> None:
+    counting = cgutils.create_struct_proxy(_counting)(context, builder, value=args[0])
+    value = builder.load(counting.next)
+    upward = builder.icmp_signed(">", counting.step, ir.Constant(ir.IntType(64), 0))
+    more = builder.select(
+        upward,
+        builder.icmp_signed("<", value, counting.stop),
+        builder.icmp_signed(">", value, counting.stop),
+    )
+    result.set_valid(more)
+    with builder.if_then(more):
+        result.yield_(value)
+        builder.store(builder.add(value, counting.step, flags=("nsw",)), counting.next)

@@ -1,0 +1,427 @@
+"""Derivatives inside differentiated code: ``gradient(g, x)`` called by a function being built.
+
+The function is walked as an ``ir.Function`` of its own, differentiated by the same transforms, and
+the result is inlined where the call stands. What the function takes from around it becomes further
+parameters, so that derivatives flow through closures too. Since the result is ordinary IR, any
+nesting of modes works, and there is no perturbation confusion: each derivative has values of its
+own.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
+
+from numbad.errors import NonScalarOutput, UnsupportedSyntax
+from numbad.frontend.builder import Builder
+from numbad.frontend.values import NONE, OperandValue, StaticValue, TupleValue, Value
+from numbad.ir import nodes as ir
+from numbad.ir import visit
+from numbad.ir.types import Array, Scalar, Type, is_complex, is_memory, tangent_type
+from numbad.transform import arith
+from numbad.transform.derivatives import Derivatives
+from numbad.transform.forward import forward
+from numbad.transform.reverse import joint, reverse
+
+Handler = Callable[[Builder, list[Value], dict[str, Value], ast.AST | None], Value]
+
+
+@dataclass(frozen=True)
+class Walked:
+    """A function value walked for arguments: IR, its actual arguments, the shape of its result."""
+
+    function: ir.Function
+    actual: tuple[ir.Operand, ...]
+    result: Value
+
+
+def operands_of(builder: Builder, value: Value) -> list[ir.Operand]:
+    """Return the run-time parts of a value, in order."""
+    if isinstance(value, StaticValue):
+        return []
+    items = builder.as_sequence(value)
+    if items is not None:
+        return [operand for item in items for operand in operands_of(builder, item)]
+    return [builder.as_operand(value)]
+
+
+def rebuilt(builder: Builder, value: Value, operands: list[ir.Operand]) -> Value:
+    """Return the value with its run-time parts replaced, taken from the front of the list."""
+    if isinstance(value, StaticValue):
+        return value
+    items = builder.as_sequence(value)
+    if items is not None:
+        parts = tuple(rebuilt(builder, item, operands) for item in items)
+        return TupleValue(parts, getattr(value, "cls", None))
+    return OperandValue(operands.pop(0))
+
+
+def walk(builder: Builder, function: Value, args: list[Value], node: ast.AST | None) -> Walked:
+    """Walk a call of a function value as an IR function of its own."""
+    actual = [operand for arg in args for operand in operands_of(builder, arg)]
+    params = [
+        builder.fresh.var(operand.type, operand.name if isinstance(operand, ir.Var) else "x")
+        for operand in actual
+    ]
+    remaining: list[ir.Operand] = list(params)
+    inner_args = [rebuilt(builder, arg, remaining) for arg in args]
+    outer_state = builder.state
+    builder.state = outer_state.copy()
+    with builder.nested() as block:
+        result = builder.apply(function, inner_args, {}, node)
+        results = tuple(operands_of(builder, result))
+    builder.state = outer_state
+    body = builder.resolve(block.block())
+    results = tuple(builder.resolve_operand(operand) for operand in results)
+    used = visit.free_vars(body) | {r for r in results if isinstance(r, ir.Var)}
+    defined = visit.defined_vars(body) | set(params)
+    captured = sorted(used - defined, key=lambda var: var.id)
+    walked = ir.Function(
+        "inner", (*params, *captured), body, results, builder.origin(node)
+    )
+    return Walked(walked, (*actual, *captured), result)
+
+
+def splice(
+    builder: Builder, program: ir.Program, actual: tuple[ir.Operand, ...]
+) -> tuple[ir.Operand, ...]:
+    """Inline a program's entry at the current point and return its results."""
+    renamed = _unique_callees(builder, program)
+    body, results = visit.inline(renamed.entry, actual, builder.fresh)
+    for statement in body:
+        builder.emit(statement)
+    return results
+
+
+def _unique_callees(builder: Builder, program: ir.Program) -> ir.Program:
+    names: dict[str, str] = {}
+    for name, callee in program.callees.items():
+        new, number = name, 2
+        while new in builder.callees and builder.callees[new] != callee:
+            new = f"{name}_{number}"
+            number += 1
+        names[name] = new
+    renamed = {
+        names[name]: replace(_renamed(callee, names), name=names[name])
+        for name, callee in program.callees.items()
+    }
+    builder.callees.update(renamed)
+    return ir.Program(_renamed(program.entry, names), renamed)
+
+
+def _renamed(function: ir.Function, names: dict[str, str]) -> ir.Function:
+    def block(statements: ir.Block) -> ir.Block:
+        return tuple(map(statement, statements))
+
+    def statement(each: ir.Stmt) -> ir.Stmt:
+        match each:
+            case ir.Let(_, ir.Invoke(name, args)):
+                return replace(each, expr=ir.Invoke(names[name], args))
+            case ir.For(body=body):
+                return replace(each, body=block(body))
+            case ir.While(before=before, body=body):
+                return replace(each, before=block(before), body=block(body))
+            case ir.If(then=then, orelse=orelse):
+                return replace(each, then=block(then), orelse=block(orelse))
+            case _:
+                return each
+
+    return replace(function, body=block(function.body)) if names else function
+
+
+class Nesting:
+    """Handlers of the public verbs for the front end."""
+
+    def __init__(self, derivatives: Derivatives) -> None:
+        self.derivatives = derivatives
+
+    def handlers(self) -> dict[Any, Handler]:
+        """Return the handler of each verb that can be called inside differentiated code."""
+        from numbad import api, markers
+
+        return {
+            api.gradient: self.gradient,
+            api.withgradient: self.withgradient,
+            api.jvp: self.jvp,
+            api.derivative: self.derivative,
+            api.grad: lambda b, a, k, n: self._reusable(b, a, k, n, with_value=False),
+            api.value_and_grad: lambda b, a, k, n: self._reusable(b, a, k, n, with_value=True),
+            markers.dropgrad: self.dropgrad,
+            markers.ignore_derivatives: self.ignore_derivatives,
+        }
+
+    def special(self, found: Any) -> Handler | None:
+        """Return the handler of an object that is called in a way of its own."""
+        from numbad.api import Derivative
+
+        match found:
+            case _Reusable():
+                return found.call
+            case Derivative():
+                reusable = _Reusable(
+                    self, StaticValue(found.function), found.wrt, found.with_value
+                )
+                return reusable.call
+            case _:
+                return None
+
+    # --- reverse mode ---------------------------------------------------------------------------
+
+    def gradient(
+        self, builder: Builder, args: list[Value], kwargs: dict[str, Value], node: ast.AST | None
+    ) -> Value:
+        """``gradient(f, *xs, wrt=..., zeros=...)``."""
+        return self._gradient(builder, args[0], args[1:], kwargs, node)[1]
+
+    def withgradient(
+        self, builder: Builder, args: list[Value], kwargs: dict[str, Value], node: ast.AST | None
+    ) -> Value:
+        """``withgradient(f, *xs, wrt=..., zeros=...)``."""
+        from numbad.api import ValueAndGrad
+
+        val, found = self._gradient(builder, args[0], args[1:], kwargs, node)
+        return TupleValue((val, found), ValueAndGrad)
+
+    def _gradient(
+        self,
+        builder: Builder,
+        function: Value,
+        xs: list[Value],
+        kwargs: dict[str, Value],
+        node: ast.AST | None,
+    ) -> tuple[Value, TupleValue]:
+        options = {name: builder.as_static(value) for name, value in kwargs.items()}
+        zeros = bool(options.pop("zeros", False))
+        options.pop("engine", None)
+        chosen = _positions(options.pop("wrt", None), len(xs), builder, node)
+        if options:
+            builder.error(node, f"`gradient` has no option {', '.join(options)} here.")
+        walked = walk(builder, function, xs, node)
+        if not walked.function.results or not _is_real(walked.function.results[0].type):
+            builder.error(
+                node,
+                "`gradient` needs a real number from its function.",
+                kind=NonScalarOutput,
+            )
+        wrt = _leaf_positions(builder, xs, chosen)
+        program = ir.Program(walked.function, dict(builder.callees))
+        reversed_ = reverse(program, wrt, self.derivatives, seeded=(0,), fuse=True)
+        seed = tangent_type(reversed_.program.entry.results[0].type)
+        assert isinstance(seed, Scalar)
+        seeds = (ir.Const(1.0, seed), *(None for _ in walked.function.results[1:]))
+        made = joint(reversed_, "inner_gradient", seed_values=seeds)
+        results = splice(builder, made, walked.actual)
+        count = len(walked.function.results)
+        val = rebuilt(builder, walked.result, list(results[:count]))
+        cotangents = iter(results[count:])
+        by_leaf = {
+            position: next(cotangents) if cotangent is not None else None
+            for position, cotangent in zip(wrt, reversed_.cotangents, strict=True)
+        }
+        entries: list[Value] = []
+        number = 0
+        for x in xs:
+            entry, number = self._entry(builder, x, number, by_leaf, zeros)
+            entries.append(entry)
+        return val, TupleValue(tuple(entries))
+
+    def _entry(
+        self,
+        builder: Builder,
+        value: Value,
+        number: int,
+        by_leaf: dict[int, ir.Operand | None],
+        zeros: bool,
+    ) -> tuple[Value, int]:
+        """Return the gradient for one argument, and the number of the next leaf."""
+        if isinstance(value, StaticValue):
+            return NONE, number
+        items = builder.as_sequence(value)
+        if items is not None:
+            parts = []
+            for item in items:
+                part, number = self._entry(builder, item, number, by_leaf, zeros)
+                parts.append(part)
+            return TupleValue(tuple(parts), getattr(value, "cls", None)), number
+        cotangent = by_leaf.get(number)
+        if cotangent is not None:
+            return OperandValue(cotangent), number + 1
+        operand = builder.as_operand(value)
+        type_ = tangent_type(operand.type)
+        if type_ is None or (number not in by_leaf and not zeros):
+            return NONE, number + 1
+        # An argument without a slope has gradient zero here: whether there is a path at all is
+        # not worth a second answer inside compiled code.
+        return OperandValue(self._zero(builder, operand, type_)), number + 1
+
+    def _zero(self, builder: Builder, operand: ir.Operand, type_: Type) -> ir.Operand:
+        if not is_memory(type_):
+            return arith.zero(type_)
+        assert isinstance(type_, Array) and isinstance(operand, ir.Var)
+        shape = [builder.shape(operand, axis) for axis in range(type_.ndim)]
+        return builder.alloc(replace(type_, layout="C"), shape, arith.zero(type_.dtype))
+
+    def _reusable(
+        self,
+        builder: Builder,
+        args: list[Value],
+        kwargs: dict[str, Value],
+        node: ast.AST | None,
+        *,
+        with_value: bool,
+    ) -> Value:
+        """``grad(f, wrt)`` and ``value_and_grad(f, wrt)``: a function of the front end."""
+        wrt_value = args[1] if len(args) > 1 else kwargs.get("wrt")
+        wrt = 0 if wrt_value is None else builder.as_static(wrt_value)
+        return StaticValue(_Reusable(self, args[0], wrt, with_value))
+
+    # --- forward mode ---------------------------------------------------------------------------
+
+    def jvp(
+        self, builder: Builder, args: list[Value], kwargs: dict[str, Value], node: ast.AST | None
+    ) -> Value:
+        """``jvp(f, primals, tangents)``."""
+        function, primals, tangents = args
+        xs = builder.as_sequence(primals)
+        directions = builder.as_sequence(tangents)
+        if xs is None or directions is None or len(xs) != len(directions):
+            builder.error(node, "`jvp` needs as many tangents as primals.")
+        return self._jvp(builder, function, list(xs), list(directions), node)
+
+    def derivative(
+        self, builder: Builder, args: list[Value], kwargs: dict[str, Value], node: ast.AST | None
+    ) -> Value:
+        """``derivative(f, x)``."""
+        function, x = args
+        one = builder.number(1.0)
+        found = self._jvp(builder, function, [x], [one], node)
+        assert isinstance(found, TupleValue)
+        return found.items[1]
+
+    def _jvp(
+        self,
+        builder: Builder,
+        function: Value,
+        xs: list[Value],
+        directions: list[Value],
+        node: ast.AST | None,
+    ) -> TupleValue:
+        walked = walk(builder, function, xs, node)
+        chosen = tuple(
+            position for position, direction in enumerate(directions) if direction != NONE
+        )
+        wrt = _leaf_positions(builder, xs, chosen)
+        seeds: list[ir.Operand] = []
+        for position in chosen:
+            for operand, direction in zip(
+                operands_of(builder, xs[position]),
+                operands_of(builder, directions[position]),
+                strict=True,
+            ):
+                type_ = tangent_type(operand.type)
+                if type_ is not None:
+                    seeds.append(
+                        direction if is_memory(type_) else builder.cast(direction, type_)
+                    )
+        program = ir.Program(walked.function, dict(builder.callees))
+        tangent = forward(program, wrt, self.derivatives, "inner_tangent")
+        results = splice(builder, tangent.program, (*walked.actual, *seeds))
+        count = len(walked.function.results)
+        values = list(results[:count])
+        varied = iter(results[count:])
+        dots: list[ir.Operand] = []
+        for value, is_varied in zip(values, tangent.varied, strict=True):
+            if is_varied:
+                dots.append(next(varied))
+                continue
+            type_ = tangent_type(value.type)
+            if type_ is None:
+                raise UnsupportedSyntax(
+                    f"a result of type {value.type} has no tangent.", origin=builder.origin(node)
+                )
+            dots.append(self._zero(builder, value, type_))
+        y = rebuilt(builder, walked.result, list(values))
+        return TupleValue((y, rebuilt(builder, walked.result, dots)))
+
+    # --- marks ------------------------------------------------------------------------------------
+
+    def dropgrad(
+        self, builder: Builder, args: list[Value], kwargs: dict[str, Value], node: ast.AST | None
+    ) -> Value:
+        """``dropgrad(x)``: a number passes a barrier, an array is copied behind one."""
+        from numbad.markers import detached, dropgrad
+
+        operands = operands_of(builder, args[0])
+        barred: list[ir.Operand] = []
+        for operand in operands:
+            if tangent_type(operand.type) is None or isinstance(operand, ir.Const):
+                barred.append(operand)
+            elif isinstance(operand.type, Array):
+                layout = "F" if operand.type.layout == "F" else "C"
+                type_ = replace(operand.type, layout=layout, readonly=False)
+                barred.append(builder.let(type_, ir.Call(detached, (operand,))))
+            else:
+                barred.append(builder.let(operand.type, ir.Call(dropgrad, (operand,))))
+        return rebuilt(builder, args[0], barred)
+
+    def ignore_derivatives(
+        self, builder: Builder, args: list[Value], kwargs: dict[str, Value], node: ast.AST | None
+    ) -> Value:
+        """``ignore_derivatives(x or thunk)``."""
+        value = args[0]
+        if not isinstance(value, OperandValue) and builder.as_sequence(value) is None:
+            value = builder.apply(value, [], {}, node)
+        return self.dropgrad(builder, [value], {}, node)
+
+
+@dataclass(frozen=True, eq=False)
+class _Reusable:
+    """What ``grad(f)`` is inside differentiated code."""
+
+    nesting: Nesting
+    function: Value
+    wrt: Any
+    with_value: bool
+
+    def call(
+        self, builder: Builder, args: list[Value], kwargs: dict[str, Value], node: ast.AST | None
+    ) -> Value:
+        """Call the derivative."""
+        several = isinstance(self.wrt, tuple | list)
+        options = {"wrt": StaticValue(self.wrt)}
+        val, found = self.nesting._gradient(builder, self.function, args, options, node)
+        positions = [
+            _positions(item, len(args), builder, node)[0]
+            for item in (self.wrt if several else (self.wrt,))
+        ]
+        picked = tuple(found.items[position] for position in positions)
+        result: Value = TupleValue(picked) if several else picked[0]
+        return TupleValue((val, result)) if self.with_value else result
+
+
+def _is_real(type_: Type) -> bool:
+    return isinstance(type_, Scalar) and not is_complex(type_) and type_.name != "bool"
+
+
+def _positions(wrt: Any, count: int, builder: Builder, node: ast.AST | None) -> tuple[int, ...]:
+    if wrt is None:
+        return tuple(range(count))
+    chosen = wrt if isinstance(wrt, tuple | list) else (wrt,)
+    for item in chosen:
+        if not isinstance(item, int) or not -count <= item < count:
+            builder.error(node, f"wrt={item!r} does not name an argument by position.")
+    return tuple(item % count for item in chosen)
+
+
+def _leaf_positions(builder: Builder, xs: list[Value], chosen: tuple[int, ...]) -> tuple[int, ...]:
+    """Positions, among all run-time parts of the arguments, of those that are differentiated."""
+    found = []
+    number = 0
+    for position, x in enumerate(xs):
+        for operand in operands_of(builder, x):
+            if position in chosen and tangent_type(operand.type) is not None:
+                found.append(number)
+            number += 1
+    return tuple(found)

@@ -1,0 +1,318 @@
+"""Types of operations, asked of Numba: the only file that touches Numba's typing context.
+
+``call_type(fn, types)`` is the type of ``fn(*args)`` for arguments of the IR types, as nopython
+code of the installed Numba would have it; ``unify`` is the type of a variable that may hold values
+of either type. Numba's types are converted from and to ours by ``to_numba`` and ``from_numba``.
+"""
+
+from __future__ import annotations
+
+import operator
+import types as python_types
+from collections.abc import Callable
+from typing import Any, assert_never
+
+import numba
+from numba.core import types as nt
+from numba.core.errors import NumbaError
+from numba.core.registry import cpu_target
+from numba.core.typing.arraydecl import get_array_index_type
+from numba.np import numpy_support
+
+import numpy as np
+
+from numbad.ir.types import (
+    BOOL,
+    FLOAT64,
+    INT64,
+    Array,
+    Lanes,
+    List,
+    Opaque,
+    Scalar,
+    Stack,
+    Tuple,
+    Type,
+    is_integer,
+)
+
+_SCALARS: dict[str, nt.Type] = {
+    name: numpy_support.from_dtype(np.dtype(name))
+    for name in (
+        "bool int8 int16 int32 int64 uint8 uint16 uint32 uint64 "
+        "float32 float64 complex64 complex128"
+    ).split()
+}
+_NAMES: dict[nt.Type, str] = {type_: name for name, type_ in _SCALARS.items()}
+
+_call_types: dict[Any, Type | None] = {}
+_compiled: dict[python_types.FunctionType, Any] = {}
+
+
+def to_numba(type_: Type) -> nt.Type:
+    """Return the Numba type of values of an IR type."""
+    match type_:
+        case Scalar(name):
+            return _SCALARS[name]
+        case Array(dtype, ndim, layout, readonly):
+            return nt.Array(to_numba(dtype), ndim, layout, readonly=readonly)
+        case List(item):
+            return nt.List(to_numba(item), reflected=False)
+        case Tuple(items, cls):
+            numba_items = [to_numba(item) for item in items]
+            if cls is None:
+                return nt.BaseTuple.from_types(numba_items)
+            return nt.BaseTuple.from_types(numba_items, cls)
+        case Opaque(numba_type):
+            return numba_type
+        case Lanes(dtype, _):
+            return to_numba(dtype)
+        case Stack():
+            raise TypeError("a stack has no type in user code")
+        case _:
+            assert_never(type_)
+
+
+def from_numba(numba_type: nt.Type) -> Type:
+    """Return the IR type of values of a Numba type."""
+    numba_type = nt.unliteral(numba_type)
+    if numba_type in _NAMES:
+        return Scalar(_NAMES[numba_type])
+    match numba_type:
+        case nt.Array():
+            dtype = from_numba(numba_type.dtype)
+            if isinstance(dtype, Scalar):
+                return Array(dtype, numba_type.ndim, numba_type.layout, not numba_type.mutable)
+        case nt.List():
+            return List(from_numba(numba_type.dtype))
+        case nt.NamedTuple() | nt.NamedUniTuple():
+            return Tuple(
+                tuple(from_numba(item) for item in numba_type.types), numba_type.instance_class
+            )
+        case nt.BaseTuple():
+            return Tuple(tuple(from_numba(item) for item in numba_type.types))
+        case nt.Boolean():
+            return BOOL
+    return Opaque(numba_type)
+
+
+def type_of(value: Any) -> Type | None:
+    """IR type that Numba gives to a Python value; None if it has none."""
+    try:
+        return from_numba(numba.typeof(value))
+    except (ValueError, TypeError, NumbaError):
+        return None
+
+
+def call_type(fn: Callable[..., Any], args: tuple[Type, ...], kwargs: tuple[tuple[str, Type], ...] = ()) -> Type | None:
+    """Type of ``fn(*args, **kwargs)``; None if Numba cannot type the call.
+
+    A plain Python function is compiled by Numba to learn its type.
+    """
+    key = (_identity(fn), args, kwargs)
+    if key not in _call_types:
+        _call_types[key] = _scalar_operator(fn, args) if not kwargs else None
+        if _call_types[key] is None:
+            _call_types[key] = _resolve(
+                fn,
+                tuple(to_numba(arg) for arg in args),
+                {name: to_numba(type_) for name, type_ in kwargs},
+            )
+    return _call_types[key]
+
+
+def call_type_numba(
+    fn: Callable[..., Any], args: tuple[nt.Type, ...], kwargs: dict[str, nt.Type]
+) -> Type | None:
+    """``call_type`` for arguments given as Numba types: literals, dtypes, tuples, slices."""
+    return _resolve(fn, args, kwargs)
+
+
+def _identity(fn: Callable[..., Any]) -> Any:
+    try:
+        hash(fn)
+    except TypeError:
+        return _Identity(fn)
+    return fn
+
+
+class _Identity:
+    """An unhashable callable as a key; keeps it alive."""
+
+    def __init__(self, value: Any) -> None:
+        self.value = value
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Identity) and self.value is other.value
+
+    def __hash__(self) -> int:
+        return id(self.value)
+
+
+_ARITHMETIC = frozenset({operator.add, operator.sub, operator.mul})
+_COMPARISONS = frozenset(
+    {operator.lt, operator.le, operator.gt, operator.ge, operator.eq, operator.ne}
+)
+
+
+def _scalar_operator(fn: Callable[..., Any], args: tuple[Type, ...]) -> Type | None:
+    """The commonest cases, on which Numba is a hundred times slower."""
+    match args:
+        case (Scalar(a), Scalar(b)) if a == b and a in ("float64", "int64"):
+            if fn in _ARITHMETIC:
+                return args[0]
+            if fn in _COMPARISONS:
+                return BOOL
+            if fn is operator.truediv:
+                return FLOAT64
+        case (Scalar("float64"), Scalar("int64")) | (Scalar("int64"), Scalar("float64")):
+            if fn in _ARITHMETIC or fn is operator.truediv:
+                return FLOAT64
+            if fn in _COMPARISONS:
+                return BOOL
+    return None
+
+
+def _resolve(fn: Any, args: tuple[nt.Type, ...], kwargs: dict[str, nt.Type]) -> Type | None:
+    context = cpu_target.typing_context
+    context.refresh()
+    cpu_target.target_context.refresh()
+    try:
+        function_type = context.resolve_value_type(fn)
+    except (NumbaError, ValueError):
+        function_type = None
+    if function_type is None:
+        if not isinstance(fn, python_types.FunctionType):
+            return None
+        if fn not in _compiled:
+            _compiled[fn] = numba.njit(fn)
+        function_type = nt.Dispatcher(_compiled[fn])
+    try:
+        signature = context.resolve_function_type(function_type, args, kwargs)
+    except NumbaError:
+        return None
+    if signature is None:
+        return None
+    return from_numba(signature.return_type)
+
+
+_INDEX_TYPES: dict[str, nt.Type] = {
+    "integer": nt.intp,
+    "slice": nt.slice2_type,
+    "step": nt.slice3_type,
+    "newaxis": nt.none,
+}
+
+
+def view_type(array: Array, kinds: tuple[str, ...]) -> Array | None:
+    """Type of ``array[index]`` for basic items ``integer slice step newaxis``."""
+    index = nt.BaseTuple.from_types([_INDEX_TYPES[kind] for kind in kinds])
+    found = get_array_index_type(to_numba(array), index)
+    if found is None or found.advanced:
+        return None
+    type_ = from_numba(found.result)
+    return type_ if isinstance(type_, Array) else None
+
+
+def unify(first: Type, second: Type) -> Type | None:
+    """Type of a variable that holds values of either type; None if there is none."""
+    if first == second:
+        return first
+    match first, second:
+        case Scalar(), Scalar():
+            if BOOL in (first, second):
+                other = second if first == BOOL else first
+                return other
+            result = cpu_target.typing_context.unify_pairs(to_numba(first), to_numba(second))
+            return None if result is None else from_numba(result)
+        case Array(), Array():
+            if first.dtype != second.dtype or first.ndim != second.ndim:
+                return None
+            layout = first.layout if first.layout == second.layout else "A"
+            return Array(first.dtype, first.ndim, layout, first.readonly or second.readonly)
+        case Tuple(items, cls), Tuple(others, other_cls):
+            if len(items) != len(others) or cls is not other_cls:
+                return None
+            unified = [unify(a, b) for a, b in zip(items, others, strict=True)]
+            if any(item is None for item in unified):
+                return None
+            return Tuple(tuple(item for item in unified if item is not None), cls)
+        case _:
+            return None
+
+
+def can_cast(source: Type, target: Type) -> bool:
+    """Whether a value of one type may be stored in a variable or array of the other."""
+    if source == target:
+        return True
+    match source, target:
+        case Scalar(a), Scalar(b):
+            return b.startswith("complex") or not a.startswith("complex")
+        case Array(), Array():
+            return (
+                source.dtype == target.dtype
+                and source.ndim == target.ndim
+                and target.layout in (source.layout, "A")
+            )
+        case _:
+            return False
+
+
+def string_type() -> Opaque:
+    """Type of strings."""
+    return Opaque(nt.unicode_type)
+
+
+def none_type() -> Opaque:
+    """Type of ``None``."""
+    return Opaque(nt.none)
+
+
+def constant_type(value: bool | int | float | complex) -> Type | None:
+    """Type of a number written in source code; None if it fits no machine type."""
+    if isinstance(value, bool):
+        return BOOL
+    if isinstance(value, int):
+        if -(2**63) <= value < 2**63:
+            return INT64
+        return Scalar("uint64") if 0 <= value < 2**64 else None
+    if isinstance(value, float):
+        return FLOAT64
+    return Scalar("complex128")
+
+
+def is_numba_scalar_class(value: Any) -> bool:
+    """Whether the value is a Numba type of numbers, which as a function converts to it."""
+    return isinstance(value, nt.Number | nt.Boolean)
+
+
+def dispatcher_function(value: Any) -> python_types.FunctionType | None:
+    """The Python function of an ``@njit`` dispatcher; None for anything else."""
+    if isinstance(value, numba.core.dispatcher.Dispatcher):
+        function = value.py_func
+        return function if isinstance(function, python_types.FunctionType) else None
+    return None
+
+
+def is_jit(value: Any) -> bool:
+    """Whether the value is one of Numba's decorators that compile a function as it is."""
+    return value in (numba.jit, numba.njit)
+
+
+__all__ = [
+    "call_type",
+    "call_type_numba",
+    "can_cast",
+    "constant_type",
+    "dispatcher_function",
+    "from_numba",
+    "is_integer",
+    "is_jit",
+    "is_numba_scalar_class",
+    "none_type",
+    "string_type",
+    "to_numba",
+    "type_of",
+    "unify",
+    "view_type",
+]

@@ -1,0 +1,316 @@
+"""The list of passes: from a Python function to a compiled derivative.
+
+    build     function, argument trees      -> typed IR, parameters, result tree   (frontend)
+    derive    IR                            -> IR of the derivative                (transform)
+    emit      IR                            -> Python source                       (emit)
+    load      source                        -> compiled function                   (emit, Numba)
+
+``compile_function`` runs them and keeps every stage in one ``Compilation``.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
+
+from numbad.analysis import activity as activity_analysis
+from numbad.analysis.memory import Memory
+from numbad.analysis.regions import analyse as analyse_regions
+from numbad.config import config
+from numbad.emit.load import load_module
+from numbad.emit.module import Emitted, emit_module
+from numbad.errors import NonScalarOutput, UnsupportedSyntax
+from numbad.frontend.build import Built, build, build_rule_body
+from numbad.frontend.session import Session
+from numbad.ir import nodes as ir
+from numbad.ir import visit
+from numbad.ir.types import Array, Scalar, Type, is_complex, is_memory, tangent_type
+from numbad.ir.verify import verify_program
+from numbad.nesting import Nesting
+from numbad.structure import Leaf, Tree, leaves
+from numbad.transform.derivatives import Derivatives
+from numbad.transform.forward import forward
+from numbad.transform.reverse import joint, reverse, split
+from numbad.transform.simplify import simplify_program
+
+lock = threading.RLock()
+
+
+def _compile_rule(
+    body: Callable[..., Any], types: tuple[Type, ...], takes_result: bool
+) -> ir.Function:
+    del takes_result
+    return build_rule_body(body, types)
+
+
+derivatives = Derivatives(_compile_rule)
+
+
+@dataclass(frozen=True)
+class Request:
+    """What is compiled: a function for argument trees, in one mode.
+
+    ``mode`` is ``"primal"``, ``"gradient"``, ``"pullback"`` or ``"tangent"``; ``wrt`` lists the
+    positions of the positional arguments that are differentiated.
+    """
+
+    function: Callable[..., Any]
+    args: tuple[Tree, ...]
+    kwargs: tuple[tuple[str, Tree], ...]
+    mode: str
+    wrt: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Compilation:
+    """Every stage of one compilation.
+
+    Attributes
+    ----------
+    built
+        The front end's result: IR of the primal, parameters, structure of the result.
+    program
+        IR of what was asked for.
+    emitted
+        Its source.
+    entry
+        The compiled function, over flat leaves.
+    differentiated
+        Positions of the entry's parameters that carry tangents or cotangents.
+    active, connected
+        For each differentiated parameter: whether there is a path with a slope; whether there is
+        a path at all, if only with slope zero.
+    seeded
+        For each result, whether it carries a tangent or cotangent.
+    written
+        Positions of the entry's array parameters that it writes to.
+    backward, replay
+        Of a pullback: its second half; or, where it cannot be taken apart, both sweeps.
+    """
+
+    request: Request
+    built: Built
+    program: ir.Program
+    emitted: Emitted
+    entry: Callable[..., Any]
+    differentiated: tuple[int, ...] = ()
+    active: tuple[bool, ...] = ()
+    connected: tuple[bool, ...] = ()
+    seeded: tuple[bool, ...] = ()
+    written: tuple[int, ...] = ()
+    backward: Compilation | None = None
+    replay: Compilation | None = None
+
+
+def compile_function(request: Request) -> Compilation:
+    """Run all passes for a request."""
+    with lock:
+        session = DerivativeSession()
+        built = build(request.function, request.args, dict(request.kwargs), session)
+        built = replace(built, program=_checked(simplify_program(built.program)))
+        match request.mode:
+            case "primal":
+                return _finish(request, built, built.program)
+            case "gradient":
+                return _gradient(request, built)
+            case "tangent":
+                return _tangent(request, built)
+            case "pullback":
+                return _pullback(request, built)
+            case mode:
+                raise AssertionError(f"no mode {mode}")
+
+
+class DerivativeSession(Session):
+    """A session of the front end that knows the public verbs and the user's rules."""
+
+    def __init__(self) -> None:
+        self.nesting = Nesting(derivatives)
+        super().__init__(self.nesting.handlers())
+
+    def special(self, fn: Any) -> Any:
+        """Return the handler of a reusable derivative or of a function with a user's rule."""
+        return self.nesting.special(fn)
+
+
+def _checked(program: ir.Program) -> ir.Program:
+    if config.debug:
+        verify_program(program)
+    return program
+
+
+def _name(built: Built, suffix: str) -> str:
+    return f"{built.program.entry.name}_{suffix}"
+
+
+def _differentiated(request: Request, built: Built) -> tuple[int, ...]:
+    """Positions of the entry's parameters that belong to differentiated arguments."""
+    found = []
+    position = 0
+    for parameter in built.parameters:
+        first = parameter.path[0]
+        chosen = first[0] == "arg" and first[1] in request.wrt
+        for leaf in leaves(parameter.tree):
+            if chosen and tangent_type(leaf.type) is not None:
+                found.append(position)
+            position += 1
+    return tuple(found)
+
+
+def _written(function: ir.Function) -> tuple[int, ...]:
+    regions = analyse_regions(function.body, function.params)
+    memory = Memory(regions, function.params, function.results)
+    return tuple(
+        position
+        for position, param in enumerate(function.params)
+        if is_memory(param.type) and memory.of(param).writes
+    )
+
+
+def _paths(
+    function: ir.Function, wrt: tuple[int, ...], outputs: tuple[int, ...]
+) -> tuple[bool, ...]:
+    """For each parameter at ``wrt``: whether any path leads from it to the outputs."""
+    regions = analyse_regions(function.body, function.params)
+    memory = Memory(regions, function.params, function.results)
+    connected = activity_analysis.analyse(
+        function.body,
+        memory,
+        [function.params[position] for position in wrt],
+        [function.results[position] for position in outputs],
+        derivatives.connected,
+        casts=True,
+    )
+    return tuple(connected.is_active(function.params[position]) for position in wrt)
+
+
+def _check_scalar_result(built: Built) -> None:
+    """Check that the (first) result is a real number."""
+    tree = built.result
+    if not isinstance(tree, Leaf) and getattr(tree, "items", ()) and getattr(tree, "cls", None) is not list:
+        tree = tree.items[0]  # type: ignore[union-attr]
+    type_ = tree.type if isinstance(tree, Leaf) else None
+    if isinstance(type_, Scalar) and not is_complex(type_) and type_.name != "bool":
+        return
+    if isinstance(type_, Array) and type_.ndim == 0 and not is_complex(type_.dtype):
+        return
+    shown = type_ if type_ is not None else type(tree).__name__
+    raise NonScalarOutput(
+        f"`gradient` needs a real number from `{built.program.entry.name}`, which returns {shown}.",
+        origin=built.program.entry.origin,
+        why="Only a real scalar has a gradient.",
+        remedy="Use `jacobian` for an array result, or `pullback` with a cotangent of its shape.",
+    )
+
+
+def _gradient(request: Request, built: Built) -> Compilation:
+    _check_scalar_result(built)
+    wrt = _differentiated(request, built)
+    reversed_ = reverse(built.program, wrt, derivatives, seeded=(0,), fuse=True)
+    function = reversed_.program.entry
+    result = function.results[0]
+    seed_type = tangent_type(result.type)
+    seeds: tuple[ir.Operand | None, ...] | None = None
+    if isinstance(seed_type, Scalar):
+        one = ir.Const(1.0, seed_type)
+        seeds = (one, *(None for _ in function.results[1:]))
+    program = joint(reversed_, _name(built, "gradient"), seed_values=seeds)
+    return _finish(
+        request,
+        built,
+        program,
+        differentiated=wrt,
+        active=tuple(c is not None for c in reversed_.cotangents),
+        connected=_paths(reversed_.program.entry, wrt, (0,)),
+        seeded=tuple(seed is not None for seed in reversed_.seeds),
+    )
+
+
+def _pullback(request: Request, built: Built) -> Compilation:
+    wrt = _differentiated(request, built)
+    reversed_ = reverse(built.program, wrt, derivatives, tape_purpose="user")
+    every = tuple(range(len(built.program.entry.results)))
+    facts: dict[str, Any] = {
+        "differentiated": wrt,
+        "active": tuple(c is not None for c in reversed_.cotangents),
+        "connected": _paths(reversed_.program.entry, wrt, every),
+        "seeded": tuple(seed is not None for seed in reversed_.seeds),
+    }
+    parts = split(reversed_, _name(built, "pullback"))
+    if parts is not None:
+        forward_half, backward_half = parts
+        backward = _finish(request, built, backward_half)
+        return _finish(request, built, forward_half, backward=backward, **facts)
+    # Tapes of unknown length stay inside compiled code: the primal runs now, and each call of the
+    # pullback runs both sweeps on a copy of the arguments as they were.
+    if not _is_repeatable(built.program):
+        raise UnsupportedSyntax(
+            f"`pullback` of `{built.program.entry.name}` would print or draw random numbers again.",
+            origin=built.program.entry.origin,
+            why="It has a loop of unknown length or recursion, so its pullback runs it again.",
+            remedy="Use `gradient`, which runs it once, or draw the numbers outside.",
+        )
+    replay = _finish(request, built, joint(reversed_, _name(built, "pullback")))
+    return _finish(request, built, built.program, replay=replay, **facts)
+
+
+def _is_repeatable(program: ir.Program) -> bool:
+    for function in (program.entry, *program.callees.values()):
+        for statement in visit.walk(function.body):
+            match statement:
+                case ir.Effect():
+                    return False
+                case ir.Let(_, ir.Call() as call) if derivatives.is_impure(call):
+                    return False
+                case _:
+                    pass
+    return True
+
+
+def _tangent(request: Request, built: Built) -> Compilation:
+    wrt = _differentiated(request, built)
+    tangent = forward(built.program, wrt, derivatives, _name(built, "tangent"))
+    every = tuple(range(len(built.program.entry.results)))
+    return _finish(
+        request,
+        built,
+        tangent.program,
+        differentiated=wrt,
+        active=tuple(True for _ in wrt),
+        connected=_paths(built.program.entry, wrt, every),
+        seeded=tangent.varied,
+    )
+
+
+def _finish(
+    request: Request, built: Built, program: ir.Program, **facts: Any
+) -> Compilation:
+    _checked(program)
+    options = _options(built.options)
+    emitted = emit_module(program, _title(request, built), options)
+    entry = load_module(emitted, config.cache_dir)
+    return Compilation(
+        request,
+        built,
+        program,
+        emitted,
+        entry,
+        written=_written(built.program.entry),
+        **facts,
+    )
+
+
+_CARRIED_OPTIONS = ("fastmath", "error_model", "boundscheck", "nogil")
+
+
+def _options(options: dict[str, Any]) -> dict[str, Any]:
+    return {name: options[name] for name in _CARRIED_OPTIONS if options.get(name)}
+
+
+def _title(request: Request, built: Built) -> str:
+    origin = built.program.entry.origin
+    place = f"{origin} " if origin is not None else ""
+    types = ", ".join(str(tree.type) if isinstance(tree, Leaf) else "..." for tree in request.args)
+    return f"{place}{built.program.entry.name}({types}), {request.mode}"

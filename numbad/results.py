@@ -1,0 +1,106 @@
+"""Gradients and tangents in the shape of the arguments and results they belong to.
+
+``None`` means that no path leads from the argument to the result; a path with zero slope gives
+zeros. A tuple, list or namedtuple of which no part has a path is None as a whole.
+"""
+
+from __future__ import annotations
+
+from collections import namedtuple
+from collections.abc import Callable, Iterator
+from functools import lru_cache
+from typing import Any, assert_never
+
+import numpy as np
+
+from numbad.ir.types import Array, Scalar, tangent_type
+from numbad.structure import Leaf, Mapping_, Record, Sequence_, Static, Tree
+
+
+def gradient_of(tree: Tree, value: Any, take: Callable[[Any, Leaf], Any], zeros: bool) -> Any:
+    """Return the gradient for an argument.
+
+    ``take(leaf value, leaf)`` is called for the leaves in order and gives the leaf's cotangent or
+    None; with ``zeros`` the Nones of numbers and arrays become zeros.
+    """
+    match tree:
+        case Leaf():
+            found = take(value, tree)
+            return zero_like(value, tree) if found is None and zeros else found
+        case Static():
+            return None
+        case Sequence_(items, cls):
+            parts = [
+                gradient_of(item, part, take, zeros)
+                for item, part in zip(items, value, strict=True)
+            ]
+            if all(part is None for part in parts):
+                return None
+            if cls is list:
+                return parts
+            return tuple(parts) if cls is tuple else tuple.__new__(cls, parts)
+        case Mapping_(keys, items):
+            return {
+                key: gradient_of(item, value[key], take, zeros)
+                for key, item in zip(keys, items, strict=True)
+            }
+        case Record(cls, names, items):
+            parts = [
+                gradient_of(item, getattr(value, name), take, zeros)
+                for item, name in zip(items, names, strict=True)
+            ]
+            if all(part is None for part in parts):
+                return None
+            return _record_class(cls.__name__, names)(*parts)
+        case _:
+            assert_never(tree)
+
+
+@lru_cache(maxsize=None)
+def _record_class(name: str, fields: tuple[str, ...]) -> Any:
+    return namedtuple(name, fields)  # type: ignore[misc]
+
+
+def zero_like(value: Any, leaf: Leaf) -> Any:
+    """Return the zero cotangent of a number or array."""
+    match tangent_type(leaf.type):
+        case Scalar(name):
+            return 0j if name.startswith("complex") else 0.0
+        case Array(Scalar(name)):
+            return np.zeros(np.shape(value), dtype=name)
+        case _:
+            return None
+
+
+def taker(
+    cotangents: Iterator[Any], active: Iterator[bool], connected: Iterator[bool]
+) -> Callable[[Any, Leaf], Any]:
+    """Return the function that hands out cotangents to the differentiated leaves in order."""
+
+    def take(value: Any, leaf: Leaf) -> Any:
+        if tangent_type(leaf.type) is None:
+            return None
+        is_active, is_connected = next(active), next(connected)
+        if is_active:
+            return next(cotangents)
+        return zero_like(value, leaf) if is_connected else None
+
+    return take
+
+
+def as_leaf(value: Any, leaf: Leaf, what: str) -> Any:
+    """Convert a seed to the type of a tangent; ValueError or TypeError if it does not fit."""
+    match tangent_type(leaf.type):
+        case Scalar(name):
+            if np.ndim(value) != 0:
+                raise TypeError(f"{what} must be a number, not an array of shape {np.shape(value)}.")
+            return np.dtype(name).type(value) if name not in ("float64", "complex128") else (
+                complex(value) if name.startswith("complex") else float(value)
+            )
+        case Array(Scalar(name), ndim):
+            array = np.ascontiguousarray(value, dtype=name).reshape(np.shape(value))
+            if array.ndim != ndim:
+                raise ValueError(f"{what} must have {ndim} dimensions, not {array.ndim}.")
+            return array
+        case _:
+            raise TypeError(f"{what} has no tangent: it is of type {leaf.type}.")

@@ -1,0 +1,30 @@
+"""Derivative rules. Importing the package fills the registry.
+
+A file per topic; to add a rule, see ``declare``. The engine reads ``registry`` only.
+"""
+
+from numbad.rules import (
+    complex_numbers,
+    linalg,
+    nondiff,
+    operators,
+    products,
+    random_draws,
+    registry,
+    scalar,
+    special,
+    spectral,
+)
+
+__all__ = [
+    "complex_numbers",
+    "linalg",
+    "nondiff",
+    "operators",
+    "products",
+    "random_draws",
+    "registry",
+    "scalar",
+    "special",
+    "spectral",
+]

@@ -1,0 +1,271 @@
+"""Structure of arguments and results: trees whose leaves are numbers and arrays.
+
+``describe`` maps a Python value to a tree, ``flatten`` lists the leaves of a value in the order of
+the tree, ``unflatten`` builds a value from leaves. Everything that is not a number, an array or a
+container of these is ``Static``: part of the structure.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import types as python_types
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, assert_never
+
+import numpy as np
+
+from numbad.ir.types import BOOL, COMPLEX128, FLOAT64, INT64, UINT64, Array, Scalar, Type
+
+
+@dataclass(frozen=True, slots=True)
+class Leaf:
+    """A number or an array of the type."""
+
+    type: Type
+
+
+@dataclass(frozen=True, slots=True)
+class Sequence_:  # noqa: N801 (the plain name is the abstract class of the standard library)
+    """A tuple, a list or a namedtuple; ``cls`` says which."""
+
+    items: tuple[Tree, ...]
+    cls: type
+
+
+@dataclass(frozen=True, slots=True)
+class Mapping_:  # noqa: N801
+    """A dict."""
+
+    keys: tuple[Any, ...]
+    items: tuple[Tree, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """An object with fields: a dataclass or a plain instance."""
+
+    cls: type
+    names: tuple[str, ...]
+    items: tuple[Tree, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Static:
+    """A value that is part of the structure; equal if identical, or equal strings."""
+
+    value: Any
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Static):
+            return False
+        if self.value is other.value:
+            return True
+        return (
+            type(self.value) is type(other.value)
+            and isinstance(self.value, str | bytes | python_types.MethodType)
+            and bool(self.value == other.value)
+        )
+
+    def __hash__(self) -> int:
+        if isinstance(self.value, str | bytes):
+            return hash(self.value)
+        if isinstance(self.value, python_types.MethodType):
+            return hash((id(self.value.__self__), id(self.value.__func__)))
+        return id(self.value)
+
+
+Tree = Leaf | Sequence_ | Mapping_ | Record | Static
+
+_SCALAR_NAMES = frozenset(
+    "bool int8 int16 int32 int64 uint8 uint16 uint32 uint64 float32 float64 "
+    "complex64 complex128".split()
+)
+
+
+def scalar_of_dtype(dtype: np.dtype[Any]) -> Scalar | None:
+    """IR scalar for a NumPy dtype; None if there is none (strings, records, half precision)."""
+    if dtype.name in _SCALAR_NAMES and dtype.isnative:
+        return Scalar(dtype.name)
+    return None
+
+
+def array_type_of(array: np.ndarray[Any, Any]) -> Array | None:
+    """IR type of an array as Numba sees it; None if its element type is none of ours."""
+    scalar = scalar_of_dtype(array.dtype)
+    if scalar is None:
+        return None
+    if array.flags["C_CONTIGUOUS"]:
+        layout = "C"
+    elif array.flags["F_CONTIGUOUS"]:
+        layout = "F"
+    else:
+        layout = "A"
+    return Array(scalar, array.ndim, layout, readonly=not array.flags["WRITEABLE"])
+
+
+def leaf_type(value: Any) -> Type | None:
+    """IR type of a number or array; None for everything else."""
+    match value:
+        case np.ndarray():
+            return array_type_of(value)
+        case bool() | np.bool_():
+            return BOOL
+        case np.generic():
+            return scalar_of_dtype(value.dtype)
+        case int():
+            if -(2**63) <= value < 2**63:
+                return INT64
+            return UINT64 if 0 <= value < 2**64 else None
+        case float():
+            return FLOAT64
+        case complex():
+            return COMPLEX128
+        case _:
+            return None
+
+
+def describe(value: Any) -> Tree:
+    """Return the tree of a Python value."""
+    type_ = leaf_type(value)
+    if type_ is not None and not _is_enum(value):
+        return Leaf(type_)
+    return _describe_container(value, frozenset())
+
+
+def _describe_container(value: Any, seen: frozenset[int]) -> Tree:
+    if id(value) in seen:
+        return Static(value)
+    inner = seen | {id(value)}
+
+    def tree(item: Any) -> Tree:
+        type_ = leaf_type(item)
+        if type_ is not None and not _is_enum(item):
+            return Leaf(type_)
+        return _describe_container(item, inner)
+
+    if isinstance(value, tuple) and (type(value) is tuple or hasattr(type(value), "_fields")):
+        return Sequence_(tuple(tree(item) for item in value), type(value))
+    if type(value) is list:
+        return Sequence_(tuple(tree(item) for item in value), list)
+    if type(value) is dict:
+        return Mapping_(tuple(value), tuple(tree(item) for item in value.values()))
+    fields = record_fields(value)
+    if fields is not None:
+        return Record(type(value), tuple(fields), tuple(tree(item) for item in fields.values()))
+    return Static(value)
+
+
+def _is_enum(value: Any) -> bool:
+    import enum
+
+    return isinstance(value, enum.Enum)
+
+
+def record_fields(value: Any) -> dict[str, Any] | None:
+    """Fields of a dataclass instance or plain object; None for what is not a record of fields."""
+    cls = type(value)
+    if dataclasses.is_dataclass(cls):
+        return {field.name: getattr(value, field.name) for field in dataclasses.fields(cls)}
+    opaque = (
+        type,
+        python_types.FunctionType,
+        python_types.BuiltinFunctionType,
+        python_types.MethodType,
+        python_types.ModuleType,
+        np.ufunc,
+        np.ndarray,
+        np.generic,
+    )
+    if isinstance(value, opaque) or _is_enum(value) or not cls.__flags__ & 1 << 9:
+        return None
+    if cls.__module__.partition(".")[0] in {"numba", "numpy", "functools", "builtins", "scipy"}:
+        return None
+    fields = getattr(value, "__dict__", None)
+    return dict(fields) if isinstance(fields, dict) else None
+
+
+def children(tree: Tree) -> tuple[Tree, ...]:
+    """Return the subtrees."""
+    match tree:
+        case Leaf() | Static():
+            return ()
+        case Sequence_() | Mapping_() | Record():
+            return tree.items
+        case _:
+            assert_never(tree)
+
+
+def parts(value: Any, tree: Tree) -> tuple[Any, ...]:
+    """Return the parts of a value that correspond to ``children(tree)``."""
+    match tree:
+        case Leaf() | Static():
+            return ()
+        case Sequence_():
+            return tuple(value)
+        case Mapping_(keys):
+            return tuple(value[key] for key in keys)
+        case Record(_, names):
+            return tuple(getattr(value, name) for name in names)
+        case _:
+            assert_never(tree)
+
+
+def leaves(tree: Tree) -> Iterator[Leaf]:
+    """Yield the leaves of a tree, in order."""
+    if isinstance(tree, Leaf):
+        yield tree
+    for child in children(tree):
+        yield from leaves(child)
+
+
+def flatten(value: Any, tree: Tree) -> list[Any]:
+    """Return the leaf values of ``value``, in the order of the tree's leaves."""
+    if isinstance(tree, Leaf):
+        return [value]
+    result: list[Any] = []
+    for part, child in zip(parts(value, tree), children(tree), strict=True):
+        result.extend(flatten(part, child))
+    return result
+
+
+def unflatten(
+    leaf_values: Sequence[Any],
+    tree: Tree,
+    make_record: Callable[[Record, tuple[Any, ...]], Any] | None = None,
+) -> Any:
+    """Build the value of the tree from its leaves; ``make_record`` builds objects with fields."""
+    return _build(iter(leaf_values), tree, make_record or _make_record)
+
+
+def _build(
+    source: Iterator[Any], tree: Tree, make_record: Callable[[Record, tuple[Any, ...]], Any]
+) -> Any:
+    match tree:
+        case Leaf():
+            return next(source)
+        case Static(value):
+            return value
+        case Sequence_(items, cls):
+            values = [_build(source, item, make_record) for item in items]
+            if cls is list:
+                return values
+            if cls is tuple:
+                return tuple(values)
+            return tuple.__new__(cls, values)
+        case Mapping_(keys, items):
+            return {
+                key: _build(source, item, make_record)
+                for key, item in zip(keys, items, strict=True)
+            }
+        case Record(_, _, items):
+            return make_record(tree, tuple(_build(source, item, make_record) for item in items))
+        case _:
+            assert_never(tree)
+
+
+def _make_record(tree: Record, items: tuple[Any, ...]) -> Any:
+    instance = object.__new__(tree.cls)
+    for name, item in zip(tree.names, items, strict=True):
+        object.__setattr__(instance, name, item)
+    return instance

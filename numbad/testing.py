@@ -1,0 +1,248 @@
+"""Checking derivatives against finite differences and against each other."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from numbad import calls
+from numbad.api import jvp, pullback
+from numbad.ir.types import Array, Scalar, is_complex, tangent_type
+from numbad.results import zero_like
+from numbad.structure import Leaf, Tree, describe, flatten, leaves, unflatten
+
+_TOLERANCES = {"float64": (1e-6, 1e-8), "float32": (2e-2, 1e-3)}
+# Steps of the central differences; the best agreement counts.
+_STEPS = {"float64": (1e-3, 1e-4, 1e-5, 1e-6), "float32": (3e-2, 1e-2, 3e-3)}
+
+
+def check_grads(
+    f: Callable[..., Any],
+    args: Sequence[Any],
+    order: int = 1,
+    rtol: float | None = None,
+    atol: float | None = None,
+    seed: int = 0,
+) -> None:
+    """Check both modes of a function at a point, along random directions.
+
+    Parameters
+    ----------
+    f : callable
+        Returns numbers or arrays (or containers of them). It is called with copies of the arguments.
+    args : sequence
+        The point; every floating-point argument is perturbed.
+    order : {1, 2}
+        2 also checks the derivative of the gradient, for functions that return a real number.
+    rtol, atol : float, optional
+        Tolerances; by default chosen by the least precise type among arguments and results.
+    seed : int
+        Of the random directions.
+
+    Raises
+    ------
+    AssertionError
+        Names the mode, the order and the argument that disagrees.
+
+    Notes
+    -----
+    Forward mode is compared with central differences at several steps, of which the best counts;
+    reverse mode with forward mode by the identity ``<y_bar, J x_dot> = <J' y_bar, x_dot>``, per
+    argument, to a much tighter tolerance. A rule that is wrong in both modes *and* agrees with the
+    differences along the drawn directions would pass.
+
+    Examples
+    --------
+    >>> import math, numbad
+    >>> numbad.check_grads(math.sin, (0.5,))
+    """
+    if order not in (1, 2):
+        raise ValueError(f"order must be 1 or 2, not {order}.")
+    rng = np.random.default_rng(seed)
+    _check_first_order(f, list(args), rng, rtol, atol, order=1)
+    if order == 2:
+        slope = _directional(f, list(args), rng)
+        _check_first_order(slope, list(args), rng, rtol, atol, order=2)
+
+
+def _directional(f: Callable[..., Any], args: list[Any], rng: np.random.Generator) -> Callable[..., Any]:
+    """Return the function of the arguments that is the gradient of ``f``."""
+    from numbad.api import gradient
+
+    def slope(*xs: Any) -> Any:
+        return gradient(f, *xs)
+
+    del args, rng
+    return slope
+
+
+def _copied(args: list[Any]) -> list[Any]:
+    return [
+        unflatten(
+            [leaf.copy("K") if isinstance(leaf, np.ndarray) else leaf for leaf in flatten(arg, tree)],
+            tree,
+        )
+        for arg in args
+        for tree in (describe(arg),)
+    ]
+
+
+def _random_like(tree: Tree, value: Any, rng: np.random.Generator) -> Any:
+    """Return a random tangent of the structure of a value; None if it has none."""
+    parts = []
+    has_one = False
+    for leaf, primal in zip(leaves(tree), flatten(value, tree), strict=True):
+        type_ = tangent_type(leaf.type)
+        if type_ is None or not _is_continuous(leaf):
+            parts.append(zero_like(primal, leaf))
+            continue
+        has_one = True
+        parts.append(_draw(type_, np.shape(primal), rng))
+    return unflatten(parts, tree) if has_one else None
+
+
+def _is_continuous(leaf: Leaf) -> bool:
+    element = leaf.type.dtype if isinstance(leaf.type, Array) else leaf.type
+    return isinstance(element, Scalar) and element.name.startswith(("float", "complex"))
+
+
+def _draw(type_: Any, shape: tuple[int, ...], rng: np.random.Generator) -> Any:
+    element = type_.dtype if isinstance(type_, Array) else type_
+    drawn = rng.standard_normal(shape)
+    if is_complex(element):
+        drawn = drawn + 1j * rng.standard_normal(shape)
+    drawn = np.asarray(drawn, dtype=element.name)
+    return drawn if isinstance(type_, Array) else drawn.item()
+
+
+def _inner(left: Sequence[Any], right: Sequence[Any]) -> float:
+    return float(
+        sum(np.sum(np.real(np.conj(a) * b)) for a, b in zip(left, right, strict=True))
+    )
+
+
+def _flat(value: Any, tree: Tree) -> list[Any]:
+    return [0.0] * sum(1 for _ in leaves(tree)) if value is None else flatten(value, tree)
+
+
+def _check_first_order(
+    f: Callable[..., Any],
+    args: list[Any],
+    rng: np.random.Generator,
+    rtol: float | None,
+    atol: float | None,
+    order: int,
+) -> None:
+    trees = [describe(arg) for arg in args]
+    directions = [_random_like(tree, arg, rng) for tree, arg in zip(trees, args, strict=True)]
+    precision = _precision(trees)
+    y, y_dot = jvp(f, _copied(args), directions)
+    result = describe(y)
+    expected = _flat_result(y_dot, result)
+    relative, absolute = _TOLERANCES[precision]
+    relative = rtol if rtol is not None else relative
+    absolute = atol if atol is not None else absolute
+    worst = _against_differences(f, args, trees, directions, expected, result, precision)
+    if worst > relative and worst * _size(expected) > absolute:
+        raise AssertionError(
+            f"forward mode, order {order}: the tangent of {calls.name_of(f)} differs from central "
+            f"differences by {worst:.3g} (relative)."
+        )
+    y_bar = [
+        None if tangent_type(leaf.type) is None else _draw(tangent_type(leaf.type), np.shape(v), rng)
+        for leaf, v in zip(leaves(result), _flat_result(y, result), strict=True)
+    ]
+    seeds = unflatten(y_bar, result)
+    _, back = pullback(f, *_copied(args))
+    cotangents = back(seeds)
+    tight = 1e-9 if precision == "float64" else 1e-3
+    for position, (tree, direction) in enumerate(zip(trees, directions, strict=True)):
+        if direction is None:
+            continue
+        alone = [d if p == position else None for p, d in enumerate(directions)]
+        _, part = jvp(f, _copied(args), alone)
+        forward_sum = _inner(_known(y_bar), _known(_flat_result(part, result), y_bar))
+        reverse_sum = _inner(_flat(cotangents[position], tree), flatten(direction, tree))
+        scale = max(abs(forward_sum), abs(reverse_sum), 1.0)
+        if not abs(forward_sum - reverse_sum) <= tight * scale:
+            raise AssertionError(
+                f"reverse mode, order {order}: argument {position} of {calls.name_of(f)}: "
+                f"<y_bar, J x_dot> = {forward_sum!r}, but <J' y_bar, x_dot> = {reverse_sum!r}."
+            )
+
+
+def _known(values: list[Any], mask: list[Any] | None = None) -> list[Any]:
+    mask = values if mask is None else mask
+    return [v for v, m in zip(values, mask, strict=True) if m is not None]
+
+
+def _flat_result(value: Any, tree: Tree) -> list[Any]:
+    if value is None:
+        return [None] * sum(1 for _ in leaves(tree))
+    if isinstance(tree, Leaf):
+        return [value]
+    from numbad.structure import children, parts
+
+    found: list[Any] = []
+    for part, child in zip(parts(value, tree), children(tree), strict=True):
+        found += _flat_result(part, child)
+    return found
+
+
+def _precision(trees: list[Tree]) -> str:
+    for tree in trees:
+        for leaf in leaves(tree):
+            element = leaf.type.dtype if isinstance(leaf.type, Array) else leaf.type
+            if isinstance(element, Scalar) and element.name in ("float32", "complex64"):
+                return "float32"
+    return "float64"
+
+
+def _size(values: list[Any]) -> float:
+    return max((float(np.max(np.abs(v), initial=0.0)) for v in values if v is not None), default=0.0)
+
+
+def _against_differences(
+    f: Callable[..., Any],
+    args: list[Any],
+    trees: list[Tree],
+    directions: list[Any],
+    expected: list[Any],
+    result: Tree,
+    precision: str,
+) -> float:
+    """Return the least relative disagreement over the steps."""
+
+    def shifted(step: float) -> list[Any]:
+        moved = []
+        for arg, tree, direction in zip(_copied(args), trees, directions, strict=True):
+            if direction is None:
+                moved.append(arg)
+                continue
+            parts = []
+            for leaf, value, d in zip(
+                leaves(tree), flatten(arg, tree), flatten(direction, tree), strict=True
+            ):
+                if not _is_continuous(leaf):
+                    parts.append(value)
+                else:
+                    element = leaf.type.dtype if isinstance(leaf.type, Array) else leaf.type
+                    new = np.asarray(value + step * d, dtype=element.name)  # type: ignore[union-attr]
+                    parts.append(new if isinstance(leaf.type, Array) else new[()])
+            moved.append(unflatten(parts, tree))
+        return _flat_result(f(*moved), result)
+
+    best = float("inf")
+    for step in _STEPS[precision]:
+        error = 0.0
+        scale = max(_size(expected), 1e-12)
+        for plus, minus, tangent in zip(shifted(step), shifted(-step), expected, strict=True):
+            if tangent is None or plus is None:
+                continue
+            quotient = (np.asarray(plus) - np.asarray(minus)) / (2 * step)
+            difference = np.abs(quotient - np.asarray(tangent))
+            error = max(error, float(np.max(difference, initial=0.0)))
+        best = min(best, error / max(scale, 1.0) if scale < 1e-6 else error / scale)
+    return best

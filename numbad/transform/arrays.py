@@ -1,0 +1,95 @@
+"""Loops over whole arrays that the transforms themselves need."""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable
+
+from numbad.ir import nodes as ir
+from numbad.ir.build import BlockBuilder
+from numbad.ir.types import INT64, Array, List, Type
+from numbad.transform import arith
+
+
+def _nest(
+    block: BlockBuilder,
+    array: ir.Var,
+    body: Callable[[BlockBuilder, tuple[ir.Operand, ...]], None],
+) -> None:
+    ndim = array.type.ndim if isinstance(array.type, Array) else 1
+    builders = [block]
+    indices: list[ir.Var] = []
+    stops = [block.let(INT64, ir.Shape(array, axis)) for axis in range(ndim)]
+    for axis in range(ndim):
+        indices.append(block.fresh.var(INT64, "ijklmn"[axis] if axis < 6 else f"i{axis}"))
+        builders.append(builders[-1].nested())
+    body(builders[-1], tuple(indices))
+    for axis in reversed(range(ndim)):
+        builders[axis].emit(
+            ir.For(
+                indices[axis],
+                arith.ZERO,
+                stops[axis],
+                arith.ONE,
+                (),
+                builders[axis + 1].block(),
+                block.origin,
+            )
+        )
+
+
+def _element(array: ir.Var) -> Type:
+    match array.type:
+        case Array(dtype):
+            return dtype
+        case List(item):
+            return item
+        case _:
+            raise AssertionError(f"{array} has no elements")
+
+
+def add_into(block: BlockBuilder, target: ir.Var, source: ir.Operand) -> None:
+    """Add an array to another of the same shape, element by element."""
+    assert isinstance(source, ir.Var)
+
+    def body(inner: BlockBuilder, index: tuple[ir.Operand, ...]) -> None:
+        value: ir.Operand = inner.let(_element(source), ir.Load(source, index))
+        value = arith.cast(inner, value, _element(target))
+        inner.emit(ir.Accumulate(target, index, value, block.origin))
+
+    _nest(block, target, body)
+
+
+def copy_into(block: BlockBuilder, target: ir.Var, source: ir.Var) -> None:
+    """Copy an array into another of the same shape, element by element."""
+
+    def body(inner: BlockBuilder, index: tuple[ir.Operand, ...]) -> None:
+        value = inner.let(_element(source), ir.Load(source, index))
+        inner.emit(ir.Store(target, index, value, block.origin))
+
+    _nest(block, target, body)
+
+
+def total(block: BlockBuilder, array: ir.Var) -> ir.Operand:
+    """Return the sum of the elements of an array or list."""
+    type_ = _element(array)
+    ndim = array.type.ndim if isinstance(array.type, Array) else 1
+    stops = [block.let(INT64, ir.Shape(array, axis)) for axis in range(ndim)]
+
+    def level(outer: BlockBuilder, axis: int, index: tuple[ir.Operand, ...], start: ir.Operand) -> ir.Operand:
+        if axis == ndim:
+            value = outer.let(type_, ir.Load(array, index))
+            return outer.call(type_, operator.add, start, value)
+        inner = outer.nested()
+        counter = outer.fresh.var(INT64, "ijklmn"[axis] if axis < 6 else f"i{axis}")
+        state, result = outer.fresh.var(type_, "total"), outer.fresh.var(type_, "total")
+        following = level(inner, axis + 1, (*index, counter), state)
+        carried = ir.Carried(state, start, following, result)
+        outer.emit(
+            ir.For(
+                counter, arith.ZERO, stops[axis], arith.ONE, (carried,), inner.block(), outer.origin
+            )
+        )
+        return result
+
+    return level(block, 0, (), arith.zero(type_))

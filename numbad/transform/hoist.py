@@ -1,0 +1,206 @@
+"""Common subexpressions and loop invariants.
+
+Within nested scopes a pure operation that was already done with the same operands is not done
+again. Cheap integer operations and array lengths that do not change in a loop move in front of it,
+so that the trip counts of inner loops are known before the outermost loop starts. Divisions and
+anything that may raise stay where they are.
+"""
+
+from __future__ import annotations
+
+import operator
+from dataclasses import replace
+from typing import Any
+
+from numbad.ir import nodes as ir
+from numbad.ir import visit
+from numbad.ir.types import Array, is_memory
+
+_HOISTED: frozenset[Any] = frozenset(
+    {operator.add, operator.sub, operator.mul, operator.neg, max, min, abs}
+)
+
+
+def hoist(function: ir.Function) -> ir.Function:
+    """Return the function with repeated and loop-invariant pure operations removed."""
+    pass_ = _Hoister()
+    body = pass_.block(function.body, pass_.scope(None))
+    results = tuple(pass_.operand(result) for result in function.results)
+    return replace(function, body=body, results=results)
+
+
+class _Scope:
+    """Available expressions of one block, and where the code in front of its loop goes."""
+
+    def __init__(self, parent: _Scope | None) -> None:
+        self.parent = parent
+        self.available: dict[Any, ir.Var] = {}
+        self.defined: set[ir.Var] = set()
+        self.out: list[ir.Stmt] = []
+        self.is_loop_body = False
+
+    def find(self, key: Any) -> ir.Var | None:
+        scope: _Scope | None = self
+        while scope is not None:
+            if key in scope.available:
+                return scope.available[key]
+            scope = scope.parent
+        return None
+
+
+class _Hoister:
+    def __init__(self) -> None:
+        self.substitution: dict[ir.Var, ir.Operand] = {}
+
+    def scope(self, parent: _Scope | None) -> _Scope:
+        return _Scope(parent)
+
+    def operand(self, operand: ir.Operand) -> ir.Operand:
+        while isinstance(operand, ir.Var) and operand in self.substitution:
+            operand = self.substitution[operand]
+        return operand
+
+    def block(self, block: ir.Block, scope: _Scope) -> ir.Block:
+        for statement in block:
+            self._statement(statement, scope)
+        return tuple(scope.out)
+
+    def _statement(self, statement: ir.Stmt, scope: _Scope) -> None:
+        if isinstance(statement, ir.Let):
+            self._let(statement, scope)
+            return
+        mapped = self._map(statement, scope)
+        scope.defined.update(visit.definitions(mapped))
+        scope.out.append(mapped)
+
+    def _let(self, statement: ir.Let, scope: _Scope) -> None:
+        expr = visit.map_expr(statement.expr, self.operand)
+        target = statement.target
+        key = _key(expr, target)
+        if key is not None:
+            known = scope.find(key)
+            if known is not None:
+                self.substitution[target] = known
+                return
+        place = scope
+        if key is not None and _is_hoistable(expr, target):
+            needs = {o for o in visit.expr_operands(expr) if isinstance(o, ir.Var)}
+            while (
+                place.is_loop_body and place.parent is not None and not needs & place.defined
+            ):
+                place = place.parent
+        place.out.append(replace(statement, expr=expr))
+        place.defined.add(target)
+        if key is not None:
+            place.available[key] = target
+
+    def _inner(self, block: ir.Block, scope: _Scope, defined: set[ir.Var], loop: bool) -> ir.Block:
+        inner = self.scope(scope)
+        inner.is_loop_body = loop
+        inner.defined = set(defined)
+        return self.block(block, inner)
+
+    def _map(self, statement: ir.Stmt, scope: _Scope) -> ir.Stmt:
+        match statement:
+            case ir.For(index=index, carried=carried, body=body):
+                bounds = [self.operand(b) for b in (statement.start, statement.stop, statement.step)]
+                inits = [self.operand(item.init) for item in carried]
+                inner = {index, *(item.inner for item in carried)}
+                new_body = self._inner(body, scope, inner, True)
+                new_carried = tuple(
+                    replace(item, init=init, next=self.operand(item.next))
+                    for item, init in zip(carried, inits, strict=True)
+                )
+                start, stop, step = bounds
+                return replace(
+                    statement, start=start, stop=stop, step=step, carried=new_carried, body=new_body
+                )
+            case ir.While(carried=carried, before=before, body=body):
+                inits = [self.operand(item.init) for item in carried]
+                inner = {item.inner for item in carried}
+                new_before = self._inner(before, scope, inner, False)
+                condition = self.operand(statement.condition)
+                new_body = self._inner(body, scope, inner, True)
+                new_carried = tuple(
+                    replace(item, init=init, next=self.operand(item.next))
+                    for item, init in zip(carried, inits, strict=True)
+                )
+                return replace(
+                    statement,
+                    carried=new_carried,
+                    before=new_before,
+                    condition=condition,
+                    body=new_body,
+                )
+            case ir.If(condition=condition, then=then, orelse=orelse, merges=merges):
+                new_condition = self.operand(condition)
+                new_then = self._inner(then, scope, set(), False)
+                new_orelse = self._inner(orelse, scope, set(), False)
+                new_merges = tuple(
+                    replace(
+                        merge,
+                        if_true=self.operand(merge.if_true),
+                        if_false=self.operand(merge.if_false),
+                    )
+                    for merge in merges
+                )
+                return replace(
+                    statement,
+                    condition=new_condition,
+                    then=new_then,
+                    orelse=new_orelse,
+                    merges=new_merges,
+                )
+            case ir.Store(array, index, value) | ir.Accumulate(array, index, value):
+                new_array = self.operand(array)
+                assert isinstance(new_array, ir.Var)
+                return replace(
+                    statement,
+                    array=new_array,
+                    index=tuple(map(self.operand, index)),
+                    value=self.operand(value),
+                )
+            case ir.Append(array, value):
+                new_array = self.operand(array)
+                assert isinstance(new_array, ir.Var)
+                return replace(statement, array=new_array, value=self.operand(value))
+            case ir.Effect(args=args) | ir.Raise(args=args):
+                return replace(statement, args=tuple(map(self.operand, args)))
+            case ir.Let():
+                raise AssertionError("definitions are handled where they are placed")
+
+
+def _key(expr: ir.Expr, target: ir.Var) -> Any:
+    """Return what identifies a pure operation; None if it may not be shared."""
+    match expr:
+        case ir.Call(fn, args, ()) if not is_memory(target.type):
+            if any(is_memory(arg.type) for arg in args) or not _is_pure(expr):
+                return None
+            return ("call", fn, args, target.type)
+        case ir.Select() | ir.Cast() if not is_memory(target.type):
+            return (type(expr), visit.expr_operands(expr), target.type)
+        case ir.Shape(array, axis) if isinstance(array.type, Array):
+            return ("shape", array, axis)
+        case _:
+            return None
+
+
+def _is_pure(call: ir.Call) -> bool:
+    from numbad.rules import registry
+
+    return registry.lookup(call.fn) is not None and not registry.is_impure(call.fn)
+
+
+def _is_hoistable(expr: ir.Expr, target: ir.Var) -> bool:
+    match expr:
+        case ir.Shape():
+            return True
+        case ir.Call(fn, args):
+            return fn in _HOISTED and all(not is_memory(arg.type) for arg in args)
+        case ir.Select() | ir.Cast():
+            return True
+        case _:
+            return False
+
+
+__all__ = ["hoist"]

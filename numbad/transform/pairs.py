@@ -1,0 +1,254 @@
+"""Functions that are invoked, not inlined: each becomes a forward and a backward function.
+
+The forward function takes the callee's arguments, the shadows of its active memory arguments and
+the tape, and returns the results and the shadows of its memory results. At its end it appends what
+its backward function will need to the tape; the backward function starts by taking that off again.
+Since backward functions run in the opposite order of the forward ones, one list per type serves all
+activations of all functions, however deep the recursion.
+
+The backward function takes the cotangents of the scalar results, the shadows of active memory
+arguments and of memory results, and the tape, and returns the cotangents of the active scalar
+arguments.
+
+Which types the tape needs is known only when all pairs are built: ``is_settled`` says whether the
+lists assumed beforehand were enough, ``enlarged`` starts again with all that were found.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from numbad.ir import nodes as ir
+from numbad.ir import visit
+from numbad.ir.build import BlockBuilder, Fresh
+from numbad.ir.types import List, Tuple, Type, is_memory, tangent_type
+from numbad.transform import arith
+
+if TYPE_CHECKING:
+    from numbad.transform.backward import BackwardSweep
+    from numbad.transform.reverse import Sweeps
+    from numbad.transform.values import Scope
+
+Mask = tuple[bool, ...]
+
+
+@dataclass(eq=False)
+class Pair:
+    """Names and signature of the two functions made from one callee and activity mask."""
+
+    function: ir.Function
+    mask: Mask
+    forward_name: str
+    backward_name: str
+
+    def active_params(self) -> list[int]:
+        """Positions of the active arguments."""
+        return [position for position, active in enumerate(self.mask) if active]
+
+    def scalar_inputs(self) -> list[int]:
+        """Positions of the active scalar arguments: those whose cotangents are returned."""
+        return [p for p in self.active_params() if not is_memory(self.function.params[p].type)]
+
+    def memory_inputs(self) -> list[int]:
+        """Positions of the active memory arguments: those whose shadows are passed."""
+        return [p for p in self.active_params() if is_memory(self.function.params[p].type)]
+
+    def results(self, *, memory: bool) -> list[int]:
+        """Positions of the results that have cotangents, memory or scalar."""
+        return [
+            position
+            for position, result in enumerate(self.function.results)
+            if tangent_type(result.type) is not None and is_memory(result.type) == memory
+        ]
+
+
+@dataclass(eq=False)
+class Request:
+    """What the sweeps of a callee are made from."""
+
+    pair: Pair
+    function: ir.Function
+    inputs: list[ir.Var]
+    outputs: list[ir.Operand]
+    shadows: dict[ir.Var, ir.Var]
+    tape_lists: tuple[ir.Var, ...]
+    seeds: dict[int, ir.Var]
+    fresh: Fresh
+
+    def seeding(self, run: BackwardSweep, scope: Scope) -> None:
+        """Give the scalar results their cotangents."""
+        for position, seed in self.seeds.items():
+            run.accumulate(self.function.results[position], seed, scope)
+
+
+class Pairs:
+    """The forward and backward functions of all invoked functions of a program."""
+
+    def __init__(self, program: ir.Program, tape_types: tuple[Type, ...] = ()) -> None:
+        self.program = program
+        self.tape_types = tape_types
+        self.functions: dict[str, ir.Function] = {}
+        self._pairs: dict[tuple[str, Mask], Pair] = {}
+        self._pending: list[Pair] = []
+        self._found_types: list[Type] = list(tape_types)
+
+    def pair(self, name: str, mask: Mask) -> Pair:
+        """Return the pair for a callee and the activity of its arguments."""
+        key = (name, mask)
+        if key not in self._pairs:
+            number = sum(1 for other, _ in self._pairs if other == name)
+            suffix = str(number + 1) if number else ""
+            made = Pair(
+                self.program.callees[name],
+                mask,
+                f"{name}_forward{suffix}",
+                f"{name}_backward{suffix}",
+            )
+            self._pairs[key] = made
+            self._pending.append(made)
+        return self._pairs[key]
+
+    def tape_lists(self, fresh: Fresh) -> tuple[ir.Var, ...]:
+        """Return fresh values for the lists of the tape."""
+        return tuple(
+            fresh.var(List(type_), f"tape{number or ''}")
+            for number, type_ in enumerate(self.tape_types)
+        )
+
+    def is_settled(self) -> bool:
+        """Whether the tape had a list for every type that was recorded."""
+        return len(self._found_types) == len(self.tape_types)
+
+    def enlarged(self) -> Pairs:
+        """Return a new, empty set of pairs whose tape has all lists that were found missing."""
+        return Pairs(self.program, tuple(self._found_types))
+
+    def build_pending(self, make_sweeps: Callable[[Request], Sweeps]) -> None:
+        """Build the functions of all pairs that were asked for, and of those they ask for."""
+        while self._pending:
+            pair = self._pending.pop()
+            request = self._request(pair)
+            self._finish(request, make_sweeps(request))
+
+    def _request(self, pair: Pair) -> Request:
+        function = pair.function
+        fresh = Fresh(visit.first_free_id(function))
+        shadows: dict[ir.Var, ir.Var] = {}
+        for position in pair.memory_inputs():
+            param = function.params[position]
+            shadows[param] = fresh.var(_tangent(param.type), f"{param.name}_bar")
+        seeds = {
+            position: fresh.var(_tangent(function.results[position].type), "y_bar")
+            for position in pair.results(memory=False)
+        }
+        lists = self.tape_lists(fresh)
+        return Request(
+            pair,
+            function,
+            [function.params[p] for p in pair.active_params()],
+            [
+                *(r for r in function.results if tangent_type(r.type) is not None),
+                *shadows,
+            ],
+            shadows,
+            lists,
+            seeds,
+            fresh,
+        )
+
+    def _finish(self, request: Request, made: Sweeps) -> None:
+        pair, function = request.pair, request.function
+        defined = visit.defined_vars(made.forward) | set(function.params)
+        passed = set(request.shadows.values()) | set(request.tape_lists)
+        result_shadows: dict[int, ir.Operand] = {}
+        shadow_params: dict[int, ir.Var] = {}
+        renamed: dict[ir.Var, ir.Operand] = {}
+        for position in pair.results(memory=True):
+            result = function.results[position]
+            assert isinstance(result, ir.Var)
+            shadow = made.augmented.shadow[result]
+            result_shadows[position] = shadow
+            shadow_params[position] = made.fresh.var(shadow.type, shadow.name)
+            renamed.setdefault(shadow, shadow_params[position])
+        # A shadow of a result that is also a parameter's is passed twice; either name will do.
+        cloner = visit.Cloner(
+            made.fresh, {old: new for old, new in renamed.items() if old not in passed}
+        )
+        backward = cloner.block(made.backward)
+        cotangents = [None if c is None else cloner.operand(c) for c in made.cotangents]
+        free = visit.free_vars(backward) | {c for c in cotangents if isinstance(c, ir.Var)}
+        crossing = sorted(
+            (var for var in free if var in defined and var not in passed), key=lambda v: v.id
+        )
+        for var in crossing:
+            if var.type not in self._found_types:
+                self._found_types.append(var.type)
+        if not self.is_settled():
+            # This round only collects types.
+            self.functions[pair.forward_name] = function
+            self.functions[pair.backward_name] = function
+            return
+        lists = dict(zip(self.tape_types, request.tape_lists, strict=True))
+        pushes = tuple(ir.Append(lists[var.type], var, function.origin) for var in crossing)
+        self.functions[pair.forward_name] = ir.Function(
+            pair.forward_name,
+            function.params + tuple(request.shadows.values()) + request.tape_lists,
+            made.forward + pushes,
+            function.results + tuple(result_shadows[p] for p in sorted(result_shadows)),
+            function.origin,
+        )
+        pops = tuple(
+            ir.Let(var, ir.Pop(lists[var.type]), function.origin) for var in reversed(crossing)
+        )
+        outputs = []
+        for position, cotangent in zip(pair.active_params(), cotangents, strict=True):
+            param = function.params[position]
+            if not is_memory(param.type):
+                outputs.append(arith.zero(_tangent(param.type)) if cotangent is None else cotangent)
+        self.functions[pair.backward_name] = ir.Function(
+            pair.backward_name,
+            tuple(request.seeds.values())
+            + tuple(request.shadows.values())
+            + tuple(shadow_params[p] for p in sorted(shadow_params))
+            + request.tape_lists,
+            pops + backward,
+            tuple(outputs),
+            function.origin,
+        )
+
+
+def _tangent(type_: Type) -> Type:
+    from numbad.transform.augment import shadow_type
+
+    if is_memory(type_):
+        return shadow_type(type_)
+    found = tangent_type(type_)
+    assert found is not None
+    return found
+
+
+def forward_type(pair: Pair) -> Type:
+    """Return the type of what the forward function returns."""
+    types = [result.type for result in pair.function.results]
+    types += [_tangent(pair.function.results[p].type) for p in pair.results(memory=True)]
+    return types[0] if len(types) == 1 else Tuple(tuple(types))
+
+
+def backward_type(pair: Pair) -> Type:
+    """Return the type of what the backward function returns."""
+    types = [_tangent(pair.function.params[p].type) for p in pair.scalar_inputs()]
+    return types[0] if len(types) == 1 else Tuple(tuple(types))
+
+
+def take_apart(
+    block: BlockBuilder, value: ir.Var, types: list[Type], names: list[str]
+) -> list[ir.Operand]:
+    """Return the items of what a function returned: the value itself if there is one."""
+    if not isinstance(value.type, Tuple):
+        return [value]
+    return [
+        block.let(type_, ir.TupleItem(value, position), name)
+        for position, (type_, name) in enumerate(zip(types, names, strict=True))
+    ]

@@ -1,0 +1,421 @@
+"""Reverse mode: a program becomes one that also returns the cotangents of its inputs.
+
+``reverse`` gives the two sweeps of the entry and a pair of functions for each function that it
+invokes; ``joint`` puts the sweeps together in one function. Everything is ordinary IR, so that it
+can be differentiated again.
+
+The steps for each function: simplify; find alias classes and activity; add shadows (``augment``);
+run the backward sweep once to see which primal values it asks for; plan where they come from
+(``schedule``); add the recording to the forward sweep (``tape``); run the backward sweep for good.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+
+from numbad.analysis import activity as activity_analysis
+from numbad.analysis.memory import AliasClass, Memory
+from numbad.analysis.regions import Regions
+from numbad.analysis.regions import analyse as analyse_regions
+from numbad.ir import nodes as ir
+from numbad.ir import visit
+from numbad.ir.build import BlockBuilder, Fresh
+from numbad.ir.types import Array, Scalar, is_memory, tangent_type
+from numbad.transform import arith
+from numbad.transform.arrays import add_into
+from numbad.transform.augment import Augmented, augment
+from numbad.transform.backward import BackwardSweep
+from numbad.transform.derivatives import Derivatives
+from numbad.transform.fuse import NOTHING, Fusion, candidates
+from numbad.transform.pairs import Pairs
+from numbad.transform.schedule import Scheduler
+from numbad.transform.simplify import simplify_function, simplify_program
+from numbad.transform.tape import Tape
+from numbad.transform.values import Demands, PlannedValues, Scope
+
+Seeding = Callable[[BackwardSweep, Scope], None]
+Values = Demands | PlannedValues
+
+
+@dataclass(frozen=True)
+class Reversed:
+    """The two sweeps of a program's entry.
+
+    Attributes
+    ----------
+    program
+        The simplified primal that was reversed.
+    forward, backward
+        The sweeps. The backward one uses values of the forward one by name.
+    seeds
+        One parameter per result that carries a cotangent, None for the others.
+    cotangents
+        One operand per differentiated parameter: its cotangent, or None without a path.
+    callees
+        The functions that the sweeps invoke.
+    """
+
+    program: ir.Program
+    forward: ir.Block
+    backward: ir.Block
+    seeds: tuple[ir.Var | None, ...]
+    cotangents: tuple[ir.Operand | None, ...]
+    callees: dict[str, ir.Function]
+
+
+def reverse(
+    program: ir.Program,
+    wrt: tuple[int, ...],
+    derivatives: Derivatives,
+    *,
+    seeded: tuple[int, ...] | None = None,
+    tape_purpose: str = "tape",
+    fuse: bool = False,
+) -> Reversed:
+    """Return the sweeps for the parameters at ``wrt`` and the results at ``seeded`` (all).
+
+    ``fuse`` lets the backward sweep run the forward part of independent loops too (see ``fuse``).
+    With ``tape_purpose="user"`` the arrays of the tape are ordinary arrays that can be returned.
+    """
+    program = simplify_program(program, invariants=True)
+    pairs = Pairs(program)
+    while True:
+        found = _reverse_entry(program, wrt, derivatives, pairs, seeded, tape_purpose, fuse)
+        pairs.build_pending(
+            lambda request: sweeps(
+                request.function,
+                request.inputs,
+                request.outputs,
+                derivatives,
+                pairs,
+                fresh=request.fresh,
+                shadows=request.shadows,
+                tape_lists=request.tape_lists,
+                seeding=request.seeding,
+            )
+        )
+        if pairs.is_settled():
+            return replace(found, callees={**program.callees, **pairs.functions})
+        pairs = pairs.enlarged()
+
+
+def _reverse_entry(
+    program: ir.Program,
+    wrt: tuple[int, ...],
+    derivatives: Derivatives,
+    pairs: Pairs,
+    seeded: tuple[int, ...] | None,
+    tape_purpose: str,
+    fuse: bool,
+) -> Reversed:
+    function = program.entry
+    fresh = Fresh(visit.first_free_id(function))
+    inputs = [function.params[position] for position in wrt]
+    chosen = range(len(function.results)) if seeded is None else seeded
+    outputs = [function.results[position] for position in chosen]
+    seeds: list[ir.Var | None] = []
+    for position, result in enumerate(function.results):
+        type_ = tangent_type(result.type)
+        wanted = position in chosen and isinstance(result, ir.Var) and type_ is not None
+        name = result.name if isinstance(result, ir.Var) and result.name else "y"
+        seeds.append(fresh.var(type_, f"{name}_bar") if wanted and type_ is not None else None)
+
+    def seeding(run: BackwardSweep, scope: Scope) -> None:
+        for result, seed in zip(function.results, seeds, strict=True):
+            if seed is None or not run.activity.is_active(result):
+                continue
+            if is_memory(result.type):
+                assert isinstance(result, ir.Var)
+                add_into(scope.block, run.shadow(result), seed)
+            else:
+                run.accumulate(result, seed, scope)
+
+    tape_lists = pairs.tape_lists(fresh)
+    found = sweeps(
+        function,
+        inputs,
+        outputs,
+        derivatives,
+        pairs,
+        fresh=fresh,
+        tape_lists=tape_lists,
+        tape_purpose=tape_purpose,
+        fuse=fuse,
+        seeding=seeding,
+    )
+    creation = tuple(
+        ir.Let(var, ir.Alloc((ir.Const(0, arith.ZERO.type),), None, "tape"), function.origin)
+        for var in tape_lists
+    )
+    active = tuple(
+        seed if seed is not None and found.activity.is_active(result) else None
+        for seed, result in zip(seeds, function.results, strict=True)
+    )
+    return Reversed(
+        program, creation + found.forward, found.backward, active, found.cotangents, {}
+    )
+
+
+@dataclass(frozen=True)
+class Sweeps:
+    """Forward and backward sweep of one function body, and the cotangents of its inputs."""
+
+    function: ir.Function
+    forward: ir.Block
+    backward: ir.Block
+    cotangents: tuple[ir.Operand | None, ...]
+    activity: activity_analysis.Activity
+    augmented: Augmented
+    fresh: Fresh = field(repr=False)
+
+
+def sweeps(
+    function: ir.Function,
+    inputs: list[ir.Var],
+    outputs: list[ir.Operand],
+    derivatives: Derivatives,
+    pairs: Pairs,
+    *,
+    fresh: Fresh,
+    shadows: dict[ir.Var, ir.Var] | None = None,
+    tape_lists: tuple[ir.Var, ...] = (),
+    tape_purpose: str = "tape",
+    fuse: bool = False,
+    seeding: Seeding,
+) -> Sweeps:
+    """Return the sweeps of a function; ``shadows`` are those that its caller passes in."""
+    plain = analyse_regions(function.body, function.params)
+    activity = activity_analysis.analyse(
+        function.body,
+        Memory(plain, function.params, function.results),
+        inputs,
+        outputs,
+        derivatives.differentiable,
+    )
+    augmented = augment(function, plain, activity, fresh, pairs, tape_lists, shadows or {})
+    params = function.params + tuple((shadows or {}).values()) + tape_lists
+    regions = analyse_regions(augmented.block, params)
+    memory = Memory(regions, params, function.results)
+
+    def sweep(values: Values, tape: Tape, fusion: Fusion) -> _Emission:
+        run = BackwardSweep(augmented, regions, activity, derivatives, values)
+        emission = _Emission(regions, run, tape, fusion, fresh)
+        emission.emit(seeding, inputs)
+        return emission
+
+    keeps_shadows = shadows is not None
+    refused: frozenset[int] = frozenset()
+    while True:
+        fusion = candidates(regions, memory, refused) if fuse else NOTHING
+        for position in range(len(regions.root.block)):
+            if (position, "body") in regions.root.children:
+                regions.child(regions.root, position, "body").is_joint = position in fusion.loops
+        trial = Demands(regions)
+        found = sweep(trial, Tape(regions, set(), fresh), fusion)
+        if not found.not_fusible:
+            break
+        refused |= found.not_fusible
+    scheduler = Scheduler(
+        regions, memory, derivatives, augmented.old_value, keeps_shadows=keeps_shadows
+    )
+    plan = scheduler.plan(
+        {var: place for var, place in trial.asked.items() if var in regions.region_of}
+    )
+    purpose = "user" if keeps_shadows else tape_purpose
+    tape = Tape(regions, plan.recorded, fresh, purpose=purpose)
+    made = sweep(PlannedValues(regions, plan.recomputed, plan.restored, tape), tape, fusion)
+    return Sweeps(
+        function,
+        made.forward.block(),
+        made.backward.block(),
+        made.cotangents,
+        activity,
+        augmented,
+        fresh,
+    )
+
+
+class _Emission:
+    """The forward sweep, and behind it the backward sweep with the fused loops."""
+
+    def __init__(
+        self, regions: Regions, run: BackwardSweep, tape: Tape, fusion: Fusion, fresh: Fresh
+    ) -> None:
+        self.regions = regions
+        self.run = run
+        self.tape = tape
+        self.fusion = fusion
+        self.forward = BlockBuilder(fresh)
+        self.backward = BlockBuilder(fresh)
+        self.cotangents: tuple[ir.Operand | None, ...] = ()
+        self.not_fusible: frozenset[int] = frozenset()
+
+    def emit(self, seeding: Seeding, inputs: list[ir.Var]) -> None:
+        """Emit both sweeps."""
+        root = self.regions.root
+        late = {*self.fusion.loops, *self.fusion.tail}
+        self.tape.create(self.forward)
+        for position in range(len(root.block)):
+            if position not in late:
+                self.tape.forward_statement(root, position, self.forward)
+        scope = Scope(root, self.backward)
+        self.run.enter(scope)
+        seeding(self.run, scope)
+        for position in reversed(self.fusion.tail):
+            self.run.statement(position, scope)
+        self._check_tail()
+        for position in self.fusion.loops:
+            self._fused(position, scope)
+        for position in self.fusion.tail:
+            self.tape.forward_statement(root, position, self.backward)
+        for position in reversed(range(len(root.block))):
+            if position not in late:
+                self.run.statement(position, scope)
+        self.cotangents = tuple(_input_cotangent(self.run, var) for var in inputs)
+        self.run.leave()
+
+    def _check_tail(self) -> None:
+        """On the trial run: refuse loops whose cotangents depend on their own results."""
+        if not isinstance(self.run.values, Demands):
+            return
+        late = {*self.fusion.loops, *self.fusion.tail}
+        for var in self.run.values.asked:
+            if (
+                self.regions.region_of.get(var) is self.regions.root
+                and self.regions.position_of[var] in late
+            ):
+                self.not_fusible = frozenset(self.fusion.loops)
+
+    def _fused(self, position: int, outer: Scope) -> None:
+        statement = self.regions.root.block[position]
+        assert isinstance(statement, ir.For)
+        region = self.regions.child(self.regions.root, position, "body")
+        outer.block.origin = statement.origin
+        inner = Scope(region, outer.block.nested())
+        self.tape.forward_region(region, inner.block)
+        self.run.values.scopes.append(inner)
+        carried, is_sum = self.run.fused_body(statement.carried, inner)
+        self.run.leave()
+        if not is_sum:
+            self.not_fusible |= {position}
+        outer.block.emit(
+            replace(statement, carried=statement.carried + carried, body=inner.block.block())
+        )
+
+
+def _input_cotangent(run: BackwardSweep, var: ir.Var) -> ir.Operand | None:
+    if not run.activity.is_active(var):
+        return None
+    if is_memory(var.type):
+        return run.shadow(var)
+    type_ = tangent_type(var.type)
+    assert type_ is not None
+    return run.cotangents.get(var, arith.zero(type_))
+
+
+def joint(
+    reversed_: Reversed, name: str, *, seed_values: tuple[ir.Operand | None, ...] | None = None
+) -> ir.Program:
+    """Return one function: forward sweep, backward sweep.
+
+    Its parameters are those of the primal, then the seeds; with ``seed_values`` the seeds are these
+    operands instead. Its results are those of the primal, then the cotangents that exist.
+    """
+    function = reversed_.program.entry
+    body = reversed_.forward + reversed_.backward
+    results = function.results + tuple(c for c in reversed_.cotangents if c is not None)
+    substitution: dict[ir.Var, ir.Operand] = {}
+    seeds = []
+    values = seed_values or tuple(None for _ in reversed_.seeds)
+    for seed, value in zip(reversed_.seeds, values, strict=True):
+        if seed is not None and value is not None:
+            substitution[seed] = value
+        elif seed is not None:
+            seeds.append(seed)
+    params = function.params + tuple(seeds)
+    whole = ir.Function(name, params, body, results, function.origin)
+    if substitution:
+        cloner = visit.Cloner(Fresh(visit.first_free_id(whole)), substitution)
+        new_body = cloner.block(body)
+        new_results = tuple(cloner.operand(result) for result in results)
+        whole = ir.Function(name, params, new_body, new_results, function.origin)
+    return without_unused_callees(
+        simplify_program(ir.Program(simplify_function(whole), reversed_.callees))
+    )
+
+
+def split(reversed_: Reversed, name: str) -> tuple[ir.Program, ir.Program] | None:
+    """Return the sweeps as two functions, or None if they cannot be taken apart.
+
+    The first returns the primal's results and then what the second needs; the second takes that and
+    the seeds and returns the cotangents. It changes none of its arguments, so that it may be called
+    again; memory that the caller of the first could change is copied.
+    """
+    function = reversed_.program.entry
+    cotangents = tuple(c for c in reversed_.cotangents if c is not None)
+    seeds = tuple(seed for seed in reversed_.seeds if seed is not None)
+    known = visit.defined_vars(reversed_.forward) | set(function.params)
+    used = visit.free_vars(reversed_.backward) | {c for c in cotangents if isinstance(c, ir.Var)}
+    crossing = sorted(used & known, key=lambda var: var.id)
+    if any(not isinstance(var.type, Array | Scalar) for var in crossing):
+        return None
+    backward = ir.Function(
+        f"{name}_backward", (*crossing, *seeds), reversed_.backward, cotangents, function.origin
+    )
+    if any(
+        memory.writes
+        for memory in _classes_of(backward)
+        if any(member in crossing for member in memory.members)
+    ):
+        return None
+    forward = ir.Function(
+        name, function.params, reversed_.forward, function.results, function.origin
+    )
+    fresh = Fresh(visit.first_free_id(backward))
+    fresh.next_id = max(fresh.next_id, visit.first_free_id(forward))
+    external = {
+        member
+        for memory in _classes_of(forward)
+        if memory.external
+        for member in memory.members
+    }
+    block = BlockBuilder(fresh)
+    block.origin = function.origin
+    kept: list[ir.Operand] = []
+    for var in crossing:
+        if isinstance(var.type, Array) and var in external:
+            layout = "F" if var.type.layout == "F" else "C"
+            kept.append(block.call(replace(var.type, layout=layout, readonly=False), np.copy, var))
+        else:
+            kept.append(var)
+    forward = replace(
+        forward, body=reversed_.forward + block.block(), results=(*function.results, *kept)
+    )
+    first, second = (
+        without_unused_callees(simplify_program(ir.Program(each, reversed_.callees)))
+        for each in (forward, backward)
+    )
+    return first, second
+
+
+def _classes_of(function: ir.Function) -> list[AliasClass]:
+    regions = analyse_regions(function.body, function.params)
+    return Memory(regions, function.params, function.results).classes()
+
+
+def without_unused_callees(program: ir.Program) -> ir.Program:
+    """Return the program with only those functions that are invoked from its entry."""
+    kept: dict[str, ir.Function] = {}
+    pending = [program.entry]
+    while pending:
+        for statement in visit.walk(pending.pop().body):
+            if isinstance(statement, ir.Let) and isinstance(statement.expr, ir.Invoke):
+                name = statement.expr.function
+                if name not in kept:
+                    kept[name] = program.callees[name]
+                    pending.append(program.callees[name])
+    ordered = {name: kept[name] for name in program.callees if name in kept}
+    return replace(program, callees=ordered)

@@ -1,0 +1,158 @@
+"""Values of derivatives at kinks, singular points and extremes."""
+
+import math
+
+import numpy as np
+import pytest
+from numpy.testing import assert_array_equal
+
+from numbad import derivative, gradient
+
+INF = math.inf
+NAN = math.nan
+
+
+def slope(f, *args):
+    """Gradient, after checking that forward mode agrees for one argument."""
+    got = gradient(f, *args)
+    if len(args) == 1:
+        forward = derivative(f, *args)
+        assert (got[0] is None and forward == 0.0) or np.array_equal(
+            forward, got[0], equal_nan=True
+        )
+    return got
+
+
+@pytest.mark.parametrize(
+    ("f", "x", "expected"),
+    [
+        (lambda x: abs(x), 0.0, 0.0),
+        (lambda x: np.abs(x), 0.0, 0.0),
+        (lambda x: math.fabs(x), 0.0, 0.0),
+        (lambda x: math.sqrt(x), 0.0, INF),
+        (lambda x: math.sqrt(x**2), 0.0, 0.0),
+        (lambda x: math.sqrt(x * x), 0.0, 0.0),
+        (lambda x: np.sqrt(x) * 0.0, 0.0, 0.0),
+        (lambda x: x**2, 0.0, 0.0),
+        (lambda x: x**3, 0.0, 0.0),
+        (lambda x: x**2.0, 0.0, 0.0),
+        (lambda x: x**1, 0.0, 1.0),
+        (lambda x: x**3.0, -2.0, 12.0),
+        (lambda x: (-2.0 - x) ** 3.0, 0.0, -12.0),
+        (lambda x: math.floor(x) * 1.0, 1.5, 0.0),
+        (lambda x: math.ceil(x) * 1.0, 1.5, 0.0),
+        (lambda x: round(x) * 1.0, 1.2, 0.0),
+        (lambda x: np.sign(x), 1.2, 0.0),
+        (lambda x: int(x) * 1.0, 1.2, 0.0),
+        (lambda x: x // 2.0, 3.0, 0.0),
+        (lambda x: x % 2.0, 3.5, 1.0),
+        (lambda x: x % 2.0, -3.5, 1.0),
+        (lambda x: 7.5 % x, 2.0, -3.0),
+        (lambda x: -7.5 % x, 2.0, 4.0),
+        (lambda x: x if x > 0 else -x, 0.0, -1.0),
+        (lambda x: 0.0 if x == 1.0 else x * x, 1.0, None),
+        (lambda x: max(x, 3.0), 5.0, 1.0),
+        (lambda x: min(x, 3.0), 5.0, 0.0),
+        (lambda x: math.copysign(x, -2.0), 3.0, -1.0),
+        (lambda x: math.copysign(x, 2.0), -3.0, -1.0),
+    ],
+)
+def test_scalar_conventions(f, x, expected):
+    assert slope(f, x) == (expected,)
+
+
+def test_zeroth_power_at_zero():
+    assert gradient(lambda x: x**0, 0.0)[0] in (0.0, None)
+
+
+def test_power_of_zero():
+    assert gradient(lambda x, y: x**y, 0.0, 1.5) == (0.0, 0.0)
+
+
+def test_modulo_of_both():
+    assert gradient(lambda x, y: x % y, 7.5, 2.0) == (1.0, -3.0)
+    assert gradient(lambda x, y: x % y, -7.5, 2.0) == (1.0, 4.0)
+
+
+def test_copysign_has_no_path_from_the_sign():
+    assert gradient(lambda x, y: math.copysign(x, y), 3.0, -2.0) == (-1.0, None)
+
+
+@pytest.mark.parametrize("f", [lambda a, b: max(a, b), lambda a, b: min(a, b)])
+def test_ties_of_two_arguments_go_to_the_one_the_primal_picked(f):
+    got = gradient(f, 2.0, 2.0)
+    assert sorted(got) == [0.0, 1.0]
+    assert got == (1.0, 0.0)
+
+
+def test_tie_of_the_maximum_goes_to_the_first_winner():
+    (got,) = gradient(lambda x: np.max(x), np.array([1.0, 3.0, 3.0, 2.0]))
+    assert_array_equal(got, [0.0, 1.0, 0.0, 0.0])
+    (got,) = gradient(lambda x: np.min(x), np.array([3.0, 1.0, 1.0]))
+    assert_array_equal(got, [0.0, 1.0, 0.0])
+
+
+def test_norm_at_zero():
+    (got,) = gradient(lambda x: np.linalg.norm(x), np.zeros(3))
+    assert_array_equal(got, np.zeros(3))
+
+
+def test_where_ignores_the_branch_not_selected():
+    x = np.array([0.0, 4.0])
+    (got,) = gradient(lambda x: np.sum(np.where(x > 1.0, np.sqrt(x), 2.0 * x)), x)
+    assert_array_equal(got, [2.0, 0.25])
+    (got,) = gradient(lambda x: np.sum(np.where(x > 1.0, np.log(x), 0.0)), x)
+    assert_array_equal(got, [0.0, 0.25])
+
+
+def test_clip():
+    x = np.array([-2.0, 0.3, 2.0])
+    (got,) = gradient(lambda x: np.sum(np.clip(x, -1.0, 1.0)), x)
+    assert_array_equal(got, [0.0, 1.0, 0.0])
+
+
+def logsumexp(x):
+    m = np.max(x)
+    return m + np.log(np.sum(np.exp(x - m)))
+
+
+def softplus(x):
+    return max(x, 0.0) + math.log1p(math.exp(-abs(x)))
+
+
+def sigmoid(x):
+    if x >= 0.0:
+        return 1.0 / (1.0 + math.exp(-x))
+    z = math.exp(x)
+    return z / (1.0 + z)
+
+
+@pytest.mark.parametrize("x", [-800.0, 800.0])
+def test_stable_formulas_stay_finite(x):
+    for f in (softplus, sigmoid):
+        (got,) = gradient(f, x)
+        assert math.isfinite(got)
+        assert got == pytest.approx(1.0 if f is softplus and x > 0 else 0.0, abs=1e-300)
+    (got,) = gradient(logsumexp, np.array([x, 0.0, -x]))
+    assert np.isfinite(got).all()
+    assert got.sum() == pytest.approx(1.0)
+
+
+def test_nan_input_where_the_slope_is_constant():
+    assert gradient(lambda x, y: 3.0 * x + 2.0 * y, NAN, 1.0) == (3.0, 2.0)
+    (got,) = gradient(lambda x: np.sum(x), np.array([NAN, 1.0]))
+    assert_array_equal(got, [1.0, 1.0])
+
+
+def test_the_derivative_part_never_raises():
+    def f(x):
+        return math.sqrt(x) + x
+
+    assert gradient(f, 0.0) == (INF,)
+    assert gradient(lambda x: np.sum(np.sqrt(x)), np.zeros(1))[0][0] == INF
+
+
+def test_zero_cotangent_times_infinite_slope_is_zero():
+    assert gradient(lambda x, y: math.sqrt(x) * y, 0.0, 0.0) == (0.0, 0.0)
+    (got,) = gradient(lambda x: math.sqrt(x[0]) * 0.0 + x[1], np.array([0.0, 2.0]))
+    assert_array_equal(got, [0.0, 1.0])

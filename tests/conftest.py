@@ -1,0 +1,51 @@
+"""Settings of the whole suite: a cache directory of its own, hypothesis profiles, engine checks."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, settings
+
+_WORKER = "PYTEST_XDIST_WORKER"
+_own_cache: str | None = None
+
+# numbad reads its environment when it is imported, and xdist's workers inherit it: generated
+# files of a test run never meet those of the user or of an earlier run.
+if _WORKER not in os.environ:
+    _own_cache = tempfile.mkdtemp(prefix="numbad-tests-")
+    os.environ["NUMBAD_CACHE_DIR"] = _own_cache
+os.environ.setdefault("NUMBAD_DEBUG", "1")
+os.environ.setdefault("MPLBACKEND", "Agg")
+
+# Compilation makes single examples slow; that is not a failure.
+_common = {"deadline": None, "suppress_health_check": [HealthCheck.too_slow]}
+settings.register_profile("dev", max_examples=25, derandomize=True, **_common)
+settings.register_profile("ci", max_examples=200, derandomize=True, **_common)
+settings.register_profile("nightly", max_examples=5000, **_common)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "dev"))
+
+
+def pytest_sessionfinish() -> None:
+    if _own_cache is not None:
+        shutil.rmtree(_own_cache, ignore_errors=True)
+
+
+@pytest.fixture
+def rng() -> np.random.Generator:
+    """A generator with a fixed seed: a failing test fails again."""
+    return np.random.default_rng(20240229)
+
+
+@pytest.fixture(autouse=True)
+def _settings_are_restored() -> Iterator[None]:
+    """A test that changes numbad's settings does not change those of the next."""
+    from numbad.config import config
+
+    before = config.engine, config.cache_dir, config.debug
+    yield
+    config.engine, config.cache_dir, config.debug = before
