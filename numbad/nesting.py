@@ -14,14 +14,17 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
+from numbad import markers
 from numbad.errors import NonScalarOutput, UnsupportedSyntax
 from numbad.frontend.builder import Builder
 from numbad.frontend.values import NONE, OperandValue, StaticValue, TupleValue, Value
 from numbad.ir import nodes as ir
 from numbad.ir import visit
 from numbad.ir.types import Array, Scalar, Type, is_complex, is_memory, tangent_type
+from numbad.rules import registry
+from numbad.rules.forms import ZeroDerivative
 from numbad.transform import arith
-from numbad.transform.derivatives import Derivatives
+from numbad.transform.derivatives import BARRIER, Derivatives
 from numbad.transform.forward import forward
 from numbad.transform.reverse import joint, reverse
 
@@ -131,6 +134,11 @@ def _renamed(function: ir.Function, names: dict[str, str]) -> ir.Function:
     return replace(function, body=block(function.body)) if names else function
 
 
+_barrier = ZeroDerivative((markers.dropgrad, markers.detached), BARRIER)
+for _marker in _barrier.names:
+    registry.register(_marker, _barrier)
+
+
 class Nesting:
     """Handlers of the public verbs for the front end."""
 
@@ -139,7 +147,7 @@ class Nesting:
 
     def handlers(self) -> dict[Any, Handler]:
         """Return the handler of each verb that can be called inside differentiated code."""
-        from numbad import api, markers
+        from numbad import api
 
         return {
             api.gradient: self.gradient,
@@ -351,8 +359,6 @@ class Nesting:
         self, builder: Builder, args: list[Value], kwargs: dict[str, Value], node: ast.AST | None
     ) -> Value:
         """``dropgrad(x)``: a number passes a barrier, an array is copied behind one."""
-        from numbad.markers import detached, dropgrad
-
         operands = operands_of(builder, args[0])
         barred: list[ir.Operand] = []
         for operand in operands:
@@ -361,9 +367,9 @@ class Nesting:
             elif isinstance(operand.type, Array):
                 layout = "F" if operand.type.layout == "F" else "C"
                 type_ = replace(operand.type, layout=layout, readonly=False)
-                barred.append(builder.let(type_, ir.Call(detached, (operand,))))
+                barred.append(builder.let(type_, ir.Call(markers.detached, (operand,))))
             else:
-                barred.append(builder.let(operand.type, ir.Call(dropgrad, (operand,))))
+                barred.append(builder.let(operand.type, ir.Call(markers.dropgrad, (operand,))))
         return rebuilt(builder, args[0], barred)
 
     def ignore_derivatives(

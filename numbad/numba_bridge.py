@@ -104,7 +104,9 @@ def type_of(value: Any) -> Type | None:
         return None
 
 
-def call_type(fn: Callable[..., Any], args: tuple[Type, ...], kwargs: tuple[tuple[str, Type], ...] = ()) -> Type | None:
+def call_type(
+    fn: Callable[..., Any], args: tuple[Type, ...], kwargs: tuple[tuple[str, Type], ...] = ()
+) -> Type | None:
     """Type of ``fn(*args, **kwargs)``; None if Numba cannot type the call.
 
     A plain Python function is compiled by Numba to learn its type.
@@ -316,3 +318,12 @@ __all__ = [
     "unify",
     "view_type",
 ]
+
+
+def is_callable_in_nopython(value: Any) -> bool:
+    """Whether compiled code can call the object as it is."""
+    try:
+        cpu_target.typing_context.resolve_value_type(value)
+    except Exception:
+        return False
+    return True

@@ -176,7 +176,7 @@ class Interpreter:
         match expr:
             case ir.Call(fn, args, kwargs):
                 keywords = {name: self.operand(value, values) for name, value in kwargs}
-                return fn(*self.operands(args, values), **keywords)
+                return fn(*_same_precision(self.operands(args, values)), **keywords)
             case ir.Select(condition, if_true, if_false):
                 chosen = if_true if self.operand(condition, values) else if_false
                 return self.operand(chosen, values)
@@ -241,7 +241,8 @@ class Interpreter:
     def allocate(self, expr: ir.Alloc, type_: Type, values: Values) -> Any:
         """New memory; poisoned where it would be uninitialised."""
         if isinstance(type_, List):
-            return []
+            (length,) = self.operands(expr.shape, values) if expr.shape else (0,)
+            return [None if expr.fill is None else self.operand(expr.fill, values)] * length
         assert isinstance(type_, Array)
         assert not isinstance(type_.dtype, Lanes), "lanes are not interpreted"
         dtype = element_dtype(type_)
@@ -251,6 +252,13 @@ class Interpreter:
         order = "F" if type_.layout == "F" else "C"
         memory = np.full(self.operands(expr.shape, values), fill, dtype, order=order)
         return memory.view(TapeArray) if expr.purpose == "tape" else memory
+
+
+def _same_precision(args: tuple[Any, ...]) -> tuple[Any, ...]:
+    """Arguments with Python's floats made NumPy's beside single precision, which they outrank."""
+    if not any(isinstance(arg, np.float32 | np.complex64) for arg in args):
+        return args
+    return tuple(np.float64(arg) if type(arg) is float else arg for arg in args)
 
 
 @contextmanager

@@ -195,7 +195,7 @@ class Case:
 
     def differences(self, only: Path | None = None) -> tuple[float, float]:
         """Directional derivative by finite differences, and its error."""
-        return ridders(functools.partial(self.along, only=only))
+        return ridders(functools.partial(self.along, only=only), self.program.step)
 
     def tangents(self) -> tuple[Any, ...]:
         """The direction as a tree like the arguments, None where nothing moves."""

@@ -1,77 +1,33 @@
-"""Documentation is executed: examples of pages and docstrings, the table of rules, error anchors.
-
-A page's blocks run in order in one namespace: ``python`` blocks as they are, ``pycon`` blocks as
-doctests. Blocks of other languages are not run.
-"""
+"""Documentation is executed: examples of pages and docstrings; links, errors and rules agree."""
 
 from __future__ import annotations
 
 import doctest
 import importlib
 import importlib.util
-import linecache
 import pkgutil
 import re
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
 import numbad
 from numbad import errors
+from tests.pages import OPTIONS, PAGES, ROOT, blocks, name_of, run_doctest, run_python
 
-ROOT = Path(__file__).resolve().parent.parent
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
-FENCE = re.compile(r"^```(python|pycon)[^\n]*\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 LINK = re.compile(r"\]\((?!https?:)([^)#\s]+)?(?:#([^)\s]+))?\)")
-OPTIONS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE | doctest.IGNORE_EXCEPTION_DETAIL
-
-
-@dataclass(frozen=True)
-class Example:
-    language: str
-    code: str
-    line: int
-
-
-def examples(page: Path) -> list[Example]:
-    text = page.read_text()
-    return [
-        Example(match[1], match[2], text.count("\n", 0, match.start()) + 1)
-        for match in FENCE.finditer(text)
-    ]
-
-
-def name_of(page: Path) -> str:
-    return page.relative_to(ROOT).as_posix()
-
-
-def run_python(example: Example, page: str, namespace: dict[str, object]) -> None:
-    # The source of functions defined in a block is found the way that notebooks provide it.
-    file = f"<{page}:{example.line}>"
-    lines = example.code.splitlines(keepends=True)
-    linecache.cache[file] = (len(example.code), None, lines, file)
-    exec(compile(example.code, file, "exec"), namespace)
-
-
-def run_doctest(example: Example, page: str, namespace: dict[str, object]) -> None:
-    name = f"{page}:{example.line}"
-    test = doctest.DocTestParser().get_doctest(example.code, {}, name, page, example.line)
-    test.globs = namespace
-    report: list[str] = []
-    results = doctest.DocTestRunner(optionflags=OPTIONS).run(
-        test, out=report.append, clear_globs=False
-    )
-    assert results.failed == 0, "".join(report)
 
 
 @pytest.mark.parametrize("page", PAGES, ids=name_of)
 def test_examples_of_a_page(page, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     namespace: dict[str, object] = {"__name__": "__main__"}
-    for example in examples(page):
-        run = run_python if example.language == "python" else run_doctest
-        run(example, name_of(page), namespace)
+    for block in blocks(page):
+        if block.language == "python":
+            run_python(block, namespace)
+        else:
+            report = run_doctest(block, name_of(page), namespace)
+            assert not report, f"{report}\nrun `python -m tests.pages` if the output is right"
 
 
 @pytest.mark.parametrize("page", PAGES, ids=name_of)

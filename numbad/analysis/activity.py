@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Hashable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from numbad.analysis.memory import Memory
 from numbad.ir import nodes as ir
@@ -21,11 +21,16 @@ DifferentiableArguments = Callable[[ir.Call, ir.Var], Iterable[ir.Operand]]
 
 @dataclass(eq=False)
 class Activity:
-    """The result: membership in the sets of varied and useful values."""
+    """The result: membership in the sets of varied and useful values.
+
+    ``exposed`` are the values that reach the argument of a steep function, one whose slope can be
+    infinite where its value is finite: their cotangents can be infinite.
+    """
 
     memory: Memory
     varied: set[Hashable]
     useful: set[Hashable]
+    exposed: set[Hashable] = field(default_factory=set)
 
     def is_active(self, operand: ir.Operand) -> bool:
         """Whether the value is varied and useful (a memory reference: what it refers to)."""
@@ -43,6 +48,11 @@ class Activity:
         return _key(self.memory, operand) in self.varied
 
 
+    def is_exposed(self, operand: ir.Operand) -> bool:
+        """Whether the cotangent of the value can be infinite because of a steep function."""
+        return isinstance(operand, ir.Var) and _key(self.memory, operand) in self.exposed
+
+
 def _key(memory: Memory, var: ir.Var) -> Hashable:
     return memory.of(var) if is_memory(var.type) else var
 
@@ -55,13 +65,16 @@ def analyse(
     differentiable: DifferentiableArguments,
     *,
     casts: bool = False,
+    steep: DifferentiableArguments | None = None,
 ) -> Activity:
     """Return the activity of the values of a block for the given inputs and outputs.
 
-    ``casts`` lets conversions to integers, whose slope is zero, count as dependence.
+    ``casts`` lets conversions to integers, whose slope is zero, count as dependence. ``steep``
+    names the arguments of a call in which it is steep.
     """
     forward: dict[Hashable, set[Hashable]] = defaultdict(set)
     backward: dict[Hashable, set[Hashable]] = defaultdict(set)
+    exposed: list[Hashable] = []
 
     def depends(target: ir.Operand, source: ir.Operand) -> None:
         if not (isinstance(target, ir.Var) and isinstance(source, ir.Var)):
@@ -77,6 +90,9 @@ def analyse(
             case ir.Let(target, ir.Call() as call):
                 for argument in differentiable(call, target):
                     depends(target, argument)
+                for argument in steep(call, target) if steep else ():
+                    if isinstance(argument, ir.Var):
+                        exposed.append(_key(memory, argument))
             case ir.Let(target, ir.Invoke(_, args)):
                 for argument in args:
                     depends(target, argument)
@@ -118,6 +134,7 @@ def analyse(
         _reachable(
             backward, [_key(memory, value) for value in outputs if isinstance(value, ir.Var)]
         ),
+        _reachable(backward, exposed),
     )
 
 

@@ -296,7 +296,8 @@ def main(output: Path) -> None:
         f"\nand the two agree to {deviation:.0e}"
     )
     print("\nfrom the generated adjoint:\n")
-    print(excerpt(numbad.code_adjoint(negative_log_likelihood, GUESS, *data)))
+    code = numbad.code_adjoint(negative_log_likelihood, GUESS, *data, wrt=0)
+    print(excerpt(code, "for _ in range(steps_per_year):"))
     output.mkdir(parents=True, exist_ok=True)
     path = output / "lotka_volterra.png"
     plot(fit, path)

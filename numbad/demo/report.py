@@ -59,28 +59,27 @@ def milliseconds(seconds: float) -> str:
     return f"{seconds * 1e3:.3g} ms"
 
 
-def excerpt(code: str, lines: int = 14) -> str:
-    """The first lines of the backward sweep in generated code.
+def excerpt(code: str, loop: str, lines: int = 14) -> str:
+    """Beginning of the loop that runs backward over one of the user's loops.
 
     Parameters
     ----------
     code : str
-        A generated module.
+        A generated module; each of its statements names the user's line in a comment above.
+    loop : str
+        The user's loop, as it is written in the source.
     lines : int
         How many lines are shown.
 
     Returns
     -------
     str
-        Consecutive lines, starting at the first loop that runs backward where there is one.
+        Consecutive lines; the last lines of the code if there is no such loop.
     """
     text = code.rstrip().splitlines()
-    backward = [i for i, line in enumerate(text) if "-1, -1)" in line or "reversed(" in line]
-    start = backward[0] if backward else max(0, len(text) - lines)
-    shown = text[start : start + lines]
-    before = ["    ..."] if start else []
-    after = ["    ..."] if start + lines < len(text) else []
-    return "\n".join([*before, *shown, *after])
+    found = [i for i, line in enumerate(text) if line.endswith(loop) and "#" in line]
+    start = min(found[-1] if found else len(text), max(0, len(text) - lines))
+    return "\n".join(["    ...", *text[start : start + lines], "    ..."])
 
 
 def aligned(rows: Sequence[Sequence[str]]) -> str:

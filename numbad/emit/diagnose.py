@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from typing import Any
 
 from numbad.emit.module import Emitted
 from numbad.errors import CompilationFailed
@@ -55,7 +56,7 @@ def _generated_line(error: BaseException, message: str, emitted: Emitted) -> int
         for match in _PLACE.finditer(message)
         if match["file"].replace("\\", "/").endswith(name)
     ]
-    place = getattr(error, "loc", None)
+    place: Any = getattr(error, "loc", None)
     if not lines and str(getattr(place, "filename", "")).endswith(name):
         lines = [place.line]
     valid = [line for line in lines if 1 <= line <= len(emitted.origin_map)]

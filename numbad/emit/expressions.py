@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import math
 import operator
 import types as python_types
 from typing import Any, assert_never
 
-import numpy as np
-
 from numbad.emit.folding import Plan
+from numbad.emit.literals import ATOM, SIGN, Literals
 from numbad.emit.references import References
 from numbad.errors import InternalError
 from numbad.ir import nodes as ir
@@ -33,7 +31,7 @@ from numbad.ir.types import (
 
 Printed = tuple[str, int]
 
-TERNARY, NOT, COMPARISON, SUM, PRODUCT, SIGN, POWER, ATOM = 1, 4, 5, 10, 11, 12, 13, 14
+TERNARY, NOT, COMPARISON, SUM, PRODUCT, POWER = 1, 4, 5, 10, 11, 13
 
 _BINARY: dict[Any, tuple[str, int]] = {
     operator.add: ("+", SUM),
@@ -59,6 +57,8 @@ _BINARY: dict[Any, tuple[str, int]] = {
     operator.is_not: ("is not", COMPARISON),
 }
 
+_OPPOSITE = {operator.add: "-", operator.sub: "+"}
+
 _ZEROS = ("0", "0.0", "False", "0j")
 
 _UNARY: dict[Any, tuple[str, int]] = {
@@ -78,6 +78,7 @@ class ExpressionPrinter:
         self.plan = plan
         self.names = names
         self.references = references
+        self.literals = Literals(references)
         self.plain_division = plain_division
 
     def operand(self, operand: ir.Operand, least: int = 0) -> str:
@@ -92,7 +93,7 @@ class ExpressionPrinter:
     def _operand(self, operand: ir.Operand) -> Printed:
         match operand:
             case ir.Const(value, type_):
-                return self.constant(value, type_)
+                return self.literals.constant(value, type_)
             case ir.Undefined(type_):
                 return self.zero(type_), ATOM
             case ir.Var():
@@ -104,6 +105,10 @@ class ExpressionPrinter:
 
     def _list(self, operands: tuple[ir.Operand, ...]) -> str:
         return ", ".join(self.operand(v) for v in operands)
+
+    def index(self, operands: tuple[ir.Operand, ...]) -> str:
+        """Text between the brackets of the element of an array."""
+        return self._list(operands) or "()"
 
     def _tuple(self, operands: tuple[ir.Operand, ...]) -> str:
         text = self._list(operands)
@@ -125,7 +130,7 @@ class ExpressionPrinter:
             case ir.Cast(value):
                 return self._cast(value, type_)
             case ir.Load(array, index):
-                return f"{self.operand(array, ATOM)}[{self._list(index)}]", ATOM
+                return f"{self.operand(array, ATOM)}[{self.index(index)}]", ATOM
             case ir.Shape(array, axis):
                 if isinstance(array.type, List):
                     return f"len({self.operand(array)})", ATOM
@@ -153,7 +158,7 @@ class ExpressionPrinter:
             case ir.NewStack():
                 assert isinstance(type_, Stack)
                 new_stack = self.references.kernel("stack", "new_stack")
-                return f"{new_stack}({self.dtype(type_.item)})", ATOM
+                return f"{new_stack}({self.literals.dtype(type_.item)})", ATOM
             case ir.Reserve(stack, count, zeroed):
                 name = "reserve_zeroed" if zeroed else "reserve"
                 reserve = self.references.kernel("stack", name)
@@ -202,6 +207,10 @@ class ExpressionPrinter:
 
     def _operation(self, fn: Any, args: tuple[ir.Operand, ...]) -> Printed | None:
         if len(args) == 2 and fn in _BINARY:
+            if fn in _OPPOSITE:
+                positive = self.negated(args[1])
+                if positive is not None:
+                    return self._sum(_OPPOSITE[fn], args[0], positive)
             return self._binary(*_BINARY[fn], *args)
         if len(args) == 1 and fn in _UNARY:
             symbol, precedence = _UNARY[fn]
@@ -230,13 +239,49 @@ class ExpressionPrinter:
             precedence
         )
 
+    def _sum(self, symbol: str, left: ir.Operand, right: Printed) -> Printed:
+        text, precedence = right
+        if precedence <= SUM:
+            text = f"({text})"
+        return f"{self.operand(left, SUM)} {symbol} {text}", SUM
+
+    def negated(self, operand: ir.Operand) -> Printed | None:
+        """Return the text of ``-operand`` if the operand is printed with a minus sign in front.
+
+        ``a + -b`` is then printed ``a - b``, and ``a + -b * c`` is ``a - b * c``: the same value,
+        bit for bit, for real numbers.
+        """
+        if not (is_real(operand.type) or operand.type == INT64):
+            return None
+        match operand:
+            case ir.Const(value) if isinstance(value, int | float) and value < 0:
+                return self.literals.constant(-value, operand.type)
+            case ir.Var() if operand in self.plan.folded:
+                return self._negated_expression(self.plan.folded[operand])
+            case _:
+                return None
+
+    def _negated_expression(self, expr: ir.Expr) -> Printed | None:
+        match expr:
+            case ir.Call(operator.neg, (inner,)):
+                return self._operand(inner)
+            case ir.Call(operator.mul, (left, right)):
+                positive = self.negated(left)
+                if positive is None:
+                    return None
+                text, precedence = positive
+                text = text if precedence >= PRODUCT else f"({text})"
+                return f"{text} * {self.operand(right, PRODUCT + 1)}", PRODUCT
+            case _:
+                return None
+
     def _cast(self, value: ir.Operand, type_: Type) -> Printed:
         source = value.type
         if not isinstance(type_, Scalar) or source == type_:
             return self._operand(value)
-        if isinstance(value, ir.Const) and not is_complex(source):
-            if not (is_integer(type_) and is_real(source)):
-                return self.constant(value.value, type_)
+        truncated = is_integer(type_) and is_real(source)
+        if isinstance(value, ir.Const) and not is_complex(source) and not truncated:
+            return self.literals.constant(value.value, type_)
         text = self.operand(value)
         if type_ == FLOAT64 and is_integer(source):
             return f"float({text})", ATOM
@@ -246,81 +291,15 @@ class ExpressionPrinter:
             return f"complex({text})", ATOM
         if type_ == BOOL:
             return f"bool({text})", ATOM
-        return f"{self.scalar(type_)}({text})", ATOM
+        return f"{self.literals.scalar(type_)}({text})", ATOM
 
-    # --- constants, types and memory ----------------------------------------------------------
-
-    def constant(self, value: Any, type_: Type) -> Printed:
-        """Return a literal that Numba gives the type ``type_``."""
-        match type_:
-            case Scalar():
-                return self._number(value, type_)
-            case Lanes(dtype, count):
-                return f"{self._splat(dtype, count)}({self._number(value, dtype)[0]})", ATOM
-            case Opaque():
-                if isinstance(value, str):
-                    return quoted(value), ATOM
-                if value is None or isinstance(value, bytes | bool | int | float):
-                    return repr(value), ATOM
-                return self.references.text(value), ATOM
-            case Tuple(items):
-                parts = [self.constant(v, t)[0] for v, t in zip(value, items, strict=True)]
-                return f"({', '.join(parts)}{',' if len(parts) == 1 else ''})", ATOM
-            case Array() | List() | Stack():
-                raise InternalError(f"A constant of type {type_} cannot be printed.")
-            case _:
-                assert_never(type_)
-
-    def _number(self, value: Any, type_: Scalar) -> Printed:
-        if type_ == BOOL:
-            return repr(bool(value)), ATOM
-        if is_integer(type_):
-            text = repr(int(value))
-            if type_ == INT64:
-                return text, SIGN if text.startswith("-") else ATOM
-            return f"{self.scalar(type_)}({text})", ATOM
-        if is_complex(type_):
-            number = complex(value)
-            text = f"complex({self._float(number.real)}, {self._float(number.imag)})"
-            return (text if type_ == COMPLEX128 else f"{self.scalar(type_)}({text})"), ATOM
-        if type_ == FLOAT64:
-            text = self._float(float(value))
-            return text, SIGN if text.startswith("-") else ATOM
-        short = float(str(np.dtype(type_.name).type(value)))
-        return f"{self.scalar(type_)}({self._float(short)})", ATOM
-
-    def _float(self, value: float) -> str:
-        if math.isfinite(value):
-            return repr(value)
-        self.references.imports.add("import numpy as np")
-        if math.isnan(value):
-            return "np.nan"
-        return "np.inf" if value > 0 else "-np.inf"
-
-    def scalar(self, type_: Scalar) -> str:
-        """Return the NumPy class of a scalar type."""
-        self.references.imports.add("import numpy as np")
-        return "np.bool_" if type_ == BOOL else f"np.{type_.name}"
-
-    def dtype(self, type_: Scalar | Lanes) -> str:
-        """Return the element type of an array as a dtype argument."""
-        match type_:
-            case Scalar():
-                return self.scalar(type_)
-            case Lanes(dtype, count):
-                lanes = self.references.kernel("lanes", "lanes")
-                return f"{lanes}({self.scalar(dtype)}, {count})"
-            case _:
-                assert_never(type_)
-
-    def _splat(self, dtype: Scalar, count: int) -> str:
-        return self.dtype(Lanes(dtype, count))
+    # --- memory and zeros ----------------------------------------------------------------------
 
     def zero(self, type_: Type) -> str:
         """Return an expression of the type, for a name that Numba must know the type of."""
         match type_:
             case Scalar() | Lanes():
-                return self.constant(0, type_)[0]
+                return self.literals.constant(0, type_)[0]
             case Array(_, ndim):
                 shape = tuple(ir.Const(0, INT64) for _ in range(ndim))
                 return self._alloc(shape, None, "user", type_)
@@ -363,22 +342,14 @@ class ExpressionPrinter:
         purpose: str,
     ) -> str:
         extent = self.operand(shape[0]) if len(shape) == 1 else self._tuple(shape)
-        kind = "" if dtype == FLOAT64 else f", {self.dtype(dtype)}"
+        kind = "" if dtype == FLOAT64 else f", {self.literals.dtype(dtype)}"
         if fill is None:
             function = self.references.kernel("memory", "tape" if purpose == "tape" else "empty")
             return f"{function}({extent}{kind})"
         if isinstance(fill, ir.Const) and repr(fill.value) in _ZEROS:
             return f"{self.references.kernel('memory', 'zeros')}({extent}{kind})"
-        self.references.imports.add("import numpy as np")
+        self.references.numpy()
         return f"np.full({extent}, {self.operand(fill)}{kind})"
-
-
-def quoted(text: str) -> str:
-    """Return a string literal in double quotes where it needs no escapes for that."""
-    plain = repr(text)
-    if plain.startswith("'") and '"' not in plain:
-        return '"' + plain[1:-1] + '"'
-    return plain
 
 
 def _is_divide(fn: Any) -> bool:

@@ -1,9 +1,9 @@
 """Which values are alive together, so that they may not share a Python name.
 
 A value interferes with every value that is still needed just after it is assigned, except with the
-value it is a copy of. Assignments are the printed ones: definitions, the copies that enter, continue
-and leave loops, and those that end the branches of an ``If``. Copies that stand together happen at
-once. Sets of values are bit masks over the values' positions in order of definition.
+value it is a copy of. Assignments are the printed ones: definitions, the copies that enter,
+continue and leave loops, and those that end the branches of an ``If``. Copies that stand together
+happen at once. Sets of values are bit masks over the values' positions in order of definition.
 """
 
 from __future__ import annotations
@@ -53,9 +53,9 @@ class Interference:
         for statement in block:
             match statement:
                 case ir.Let(target):
-                    for item in self.plan.unpacked.get(target, ()):
-                        if item is not None:
-                            self._number(item)
+                    for unpacked in self.plan.unpacked.get(target, ()):
+                        if unpacked is not None:
+                            self._number(unpacked)
                     if target not in self.plan.absent and target not in self.plan.unpacked:
                         self._number(target)
                 case ir.For(index, carried=carried, body=body):

@@ -1,7 +1,7 @@
 """Generated source becomes a module in a real file.
 
-A real file, and not only ``linecache``, because Numba's on-disk cache and debuggers look for it. The
-file is written once, atomically, into a directory that only the user can read.
+A real file, and not only ``linecache``, because Numba's on-disk cache and debuggers look for it.
+The file is written once, atomically, into a directory that only the user can read.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from typing import Any
 
 from numba import njit
 
+from numbad import numba_bridge
 from numbad.config import config
 from numbad.emit.module import Emitted
 
@@ -39,8 +40,8 @@ def load_module(emitted: Emitted, cache_dir: str | os.PathLike[str] | None = Non
     Returns
     -------
     Dispatcher
-        The entry function (a plain function if Numba's JIT is disabled). The same text with the same
-        bound objects gives the same dispatcher.
+        The entry function (a plain function if Numba's JIT is disabled). The same text with the
+        same bound objects gives the same dispatcher.
     """
     path = _write(emitted, Path(cache_dir) if cache_dir is not None else config.cache_dir)
     key = (str(path), *((name, id(obj)) for name, obj in emitted.bindings.items()))
@@ -67,21 +68,15 @@ def _import(path: Path, emitted: Emitted) -> python_types.ModuleType:
     module.__dict__["__numbad_bindings__"] = emitted.bindings
     sys.modules[path.stem] = module
     code = compile(emitted.text, str(path), "exec", dont_inherit=True)
-    exec(code, module.__dict__)  # noqa: S102
+    exec(code, module.__dict__)
     return module
 
 
 def _callable_in_nopython(obj: Any) -> Any:
     """Return what generated code must call for ``obj``: plain functions are compiled by Numba."""
-    if not isinstance(obj, python_types.FunctionType):
+    if not isinstance(obj, python_types.FunctionType) or numba_bridge.is_callable_in_nopython(obj):
         return obj
-    from numba.core.registry import cpu_target
-
-    try:
-        cpu_target.typing_context.resolve_value_type(obj)
-    except Exception:
-        return njit(obj)
-    return obj
+    return njit(obj)
 
 
 def _write(emitted: Emitted, directory: Path) -> Path:

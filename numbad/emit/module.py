@@ -12,9 +12,11 @@ import types as python_types
 from dataclasses import dataclass, field
 from typing import Any
 
-from numbad.emit.expressions import quoted
+import numbad
+from numbad.emit.literals import quoted
+from numbad.emit.needs import RESERVED, collect_references
 from numbad.emit.references import References
-from numbad.emit.source import RESERVED, Text, collect_references, print_function
+from numbad.emit.source import Text, print_function
 from numbad.ir import nodes as ir
 
 
@@ -124,8 +126,6 @@ def _option(value: Any) -> str:
 
 
 def _version() -> str:
-    import numbad
-
     return str(getattr(numbad, "__version__", "0"))
 
 

@@ -17,9 +17,11 @@ from numbad.ir import nodes as ir
 from numbad.ir.types import List, Stack, is_memory
 from numbad.ir.visit import expr_operands, walk
 
-_DIVISIONS = (operator.truediv, operator.floordiv, operator.mod, operator.pow, pow, divmod)
-_CHEAP = (operator.add, operator.sub, operator.mul, operator.neg, operator.pos, operator.not_)
-_CHEAP += (operator.lt, operator.le, operator.gt, operator.ge, operator.eq, operator.ne, abs)
+_DIVISIONS = (operator.truediv, operator.floordiv, operator.mod, divmod)
+_CHEAP: tuple[Any, ...] = (
+    *(operator.add, operator.sub, operator.mul, operator.neg, operator.pos, operator.not_, abs),
+    *(operator.lt, operator.le, operator.gt, operator.ge, operator.eq, operator.ne),
+)
 _NUMPY_FUNCTIONS = frozenset(id(value) for value in vars(np).values() if callable(value))
 _MATH_FUNCTIONS = frozenset(id(value) for value in vars(math).values() if callable(value))
 _OPERATORS = frozenset(id(value) for value in vars(operator).values() if callable(value))
@@ -135,12 +137,15 @@ def written_memory(statement: ir.Stmt) -> list[ir.Operand] | None:
 
 
 def is_observable(statement: ir.Stmt) -> bool:
-    """Whether the statement can raise or act on the outside world, its regions included."""
+    """Whether the statement acts on the outside world or raises, its regions included.
+
+    Errors of arithmetic do not count: in which order two of them would come up is not kept.
+    """
     for inner in walk((statement,)):
         match inner:
             case ir.Effect() | ir.Raise():
                 return True
-            case ir.Let(_, expr) if may_raise(expr) or has_effect(expr):
+            case ir.Let(_, expr) if has_effect(expr):
                 return True
             case _:
                 pass

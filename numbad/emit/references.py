@@ -62,6 +62,10 @@ class References:
         self.imports.add(f"from numbad.kernels.{module} import {name}")
         return name
 
+    def numpy(self) -> None:
+        """Note that the text uses ``np``."""
+        self.imports.add("import numpy as np")
+
     def _resolve(self, obj: Any) -> str:
         name = getattr(obj, "__name__", "")
         standard = _standard_name(obj, name)
@@ -73,11 +77,11 @@ class References:
                 self.imports.add(f"import {root}")
             return standard
         module = getattr(obj, "__module__", None) or ""
-        if module.startswith("numbad.kernels."):
-            if getattr(sys.modules.get(module), name, None) is obj and name not in self.functions:
-                self.imports.add(f"from {module} import {name}")
-                self.reserved.add(name)
-                return str(name)
+        ours = module.startswith("numbad.kernels.") and name not in self.functions
+        if ours and getattr(sys.modules.get(module), name, None) is obj:
+            self.imports.add(f"from {module} import {name}")
+            self.reserved.add(name)
+            return str(name)
         return self._bind(obj, name)
 
     def _bind(self, obj: Any, name: str) -> str:

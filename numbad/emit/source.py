@@ -1,32 +1,27 @@
 """One IR function as Python text: statements, copies and comments.
 
 Takes an ``ir.Function``; gives the lines of a ``def`` and, for each line, the origin it comes from.
-Every run of statements that come from one line of the user's source is headed by a comment with that
-line.
+Every run of statements that come from one line of the user's source is headed by a comment with
+that line.
 """
 
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, assert_never
+from typing import assert_never
 
 from numbad.emit.expressions import TERNARY, ExpressionPrinter
-from numbad.emit.folding import Plan, plan_folding
+from numbad.emit.folding import Plan, count_uses, plan_folding
 from numbad.emit.names import Names, assign_names
+from numbad.emit.needs import RESERVED, names_without_value
 from numbad.emit.references import References
 from numbad.ir import nodes as ir
-from numbad.ir.types import INT64, Tuple, is_memory
-from numbad.ir.visit import expr_operands, operands, region_results, walk
+from numbad.ir.types import INT64, is_memory
+from numbad.ir.visit import expr_operands
 
 _INDENT = "    "
-
-RESERVED = frozenset(
-    "abs bool complex float int len max min print range round pow tuple slice np math cmath "
-    "operator njit divide irange new_stack reserve reserve_zeroed release tape empty zeros "
-    "lanes".split()
-)
 
 
 @dataclass
@@ -40,33 +35,6 @@ class Text:
         """Append a line."""
         self.lines.append(line)
         self.origins.append(origin)
-
-
-def collect_references(function: ir.Function, references: References) -> None:
-    """Settle the names of all that the function refers to, so that its variables avoid them."""
-    for statement in walk(function.body):
-        match statement:
-            case ir.Let(_, ir.Call(fn)) | ir.Effect(fn):
-                if _needs_name(fn):
-                    references.text(fn)
-            case ir.Raise(exception):
-                references.text(exception)
-            case ir.Let(target, ir.MakeTuple()) if isinstance(target.type, Tuple):
-                if target.type.cls is not None:
-                    references.text(target.type.cls)
-            case _:
-                pass
-        for operand in operands(statement) + region_results(statement):
-            if isinstance(operand, ir.Const) and not _is_plain(operand.value):
-                references.text(operand.value)
-
-
-def _needs_name(fn: Any) -> bool:
-    return getattr(fn, "__module__", "") != "_operator" and not hasattr(fn, "__objclass__")
-
-
-def _is_plain(value: Any) -> bool:
-    return value is None or isinstance(value, str | bytes | bool | int | float | complex | tuple)
 
 
 def print_function(
@@ -83,11 +51,12 @@ class _FunctionPrinter:
         self.names: Names = assign_names(function, self.plan, references.names() | RESERVED)
         self.print = ExpressionPrinter(self.plan, self.names.name, references, plain_division)
         self.references = references
+        self.uses = count_uses(function)
         self.text = Text()
         self.depth = 1
         self.shown: tuple[str, int] | None = None
         self.placeholders = 0
-        self.given_zero = _names_without_value(function, self.plan, self.names)
+        self.given_zero = names_without_value(function, self.plan, self.names)
 
     def run(self, decorator: str) -> Text:
         function = self.function
@@ -146,7 +115,7 @@ class _FunctionPrinter:
                 self._statement_line(f"{place} = {self.print.operand(value)}", origin)
             case ir.Accumulate(array, index, value, origin):
                 place = self._element(array, index)
-                self._statement_line(f"{place} += {self.print.operand(value)}", origin)
+                self._statement_line(f"{place} {self._increment('+=', value)}", origin)
             case ir.Append(array, value, origin):
                 line = f"{self.print.operand(array)}.append({self.print.operand(value)})"
                 self._statement_line(line, origin)
@@ -185,15 +154,10 @@ class _FunctionPrinter:
         text = self.print.expression(expr, target.type)
         if text == name:
             return
-        if isinstance(expr, ir.Invoke | ir.Release) and not self._is_read(target):
+        if isinstance(expr, ir.Invoke | ir.Release) and not self.uses[target]:
             self._statement_line(text, origin)
             return
         self._statement_line(f"{name} = {text}", origin)
-
-    def _is_read(self, target: ir.Var) -> bool:
-        if not hasattr(self, "_read"):
-            self._read = set(_read_values(self.function))
-        return target in self._read
 
     def _item_name(self, item: ir.Var | None) -> str:
         if item is not None:
@@ -212,12 +176,19 @@ class _FunctionPrinter:
         written_so = origin is not None and f" {symbol} " in origin.text
         if not (written_so or _is_derivative_name(name)):
             return None
-        return f"{name} {symbol} {self.print.operand(right)}"
+        return f"{name} {self._increment(symbol, right)}"
+
+    def _increment(self, symbol: str, value: ir.Operand) -> str:
+        """Return the right part of an augmented assignment, ``+= -e`` as ``-= e``."""
+        positive = self.print.negated(value) if symbol in _OPPOSITE else None
+        if positive is not None:
+            return f"{_OPPOSITE[symbol]} {positive[0]}"
+        return f"{symbol} {self.print.operand(value)}"
 
     # --- copies -------------------------------------------------------------------------------
 
     def _copies(self, copies: list[tuple[ir.Var, ir.Operand]], origin: ir.Origin | None) -> None:
-        """Write assignments that happen at once, ordered so that none overwrites what another reads.
+        """Write assignments that happen at once, so ordered that none overwrites what others read.
 
         What cannot be ordered (a swap) becomes one tuple assignment.
         """
@@ -386,6 +357,7 @@ class _FunctionPrinter:
         self._statement_line("{} = {} if {} else {}".format(name, *parts), branch.origin)
 
 
+_OPPOSITE = {"+=": "-=", "-=": "+="}
 _AUGMENTED = {"add": "+=", "sub": "-=", "mul": "*=", "truediv": "/="}
 
 
@@ -396,54 +368,3 @@ def _is_derivative_name(name: str) -> bool:
 
 def _ends_in_raise(block: ir.Block) -> bool:
     return bool(block) and isinstance(block[-1], ir.Raise)
-
-
-def _read_values(function: ir.Function) -> Iterator[ir.Var]:
-    for statement in walk(function.body):
-        for operand in operands(statement) + region_results(statement):
-            if isinstance(operand, ir.Var):
-                yield operand
-    for operand in function.results:
-        if isinstance(operand, ir.Var):
-            yield operand
-
-
-def _names_without_value(function: ir.Function, plan: Plan, names: Names) -> set[str]:
-    """Return the names that need a value on paths where the program gives them none.
-
-    They are those that no path assigns, and those that a copy reads although some path leaves them
-    unassigned.
-    """
-    assigned = {names.name[param] for param in function.params}
-    unassigned: set[str] = set()
-    copied: set[str] = set()
-    for statement in walk(function.body):
-        copies: list[tuple[ir.Var, ir.Operand]] = []
-        match statement:
-            case ir.Let(target):
-                for item in plan.unpacked.get(target, (target,)):
-                    if item in names.name:
-                        assigned.add(names.name[item])
-            case ir.For(carried=carried) | ir.While(carried=carried):
-                if isinstance(statement, ir.For):
-                    assigned.add(names.name[statement.index])
-                copies += [(c.inner, c.init) for c in carried]
-                copies += [(c.inner, c.next) for c in carried]
-                copies += [(c.result, c.inner) for c in carried]
-            case ir.If(merges=merges):
-                copies += [(m.result, v) for m in merges for v in (m.if_true, m.if_false)]
-            case _:
-                pass
-        for target, source in copies:
-            if target in names.unneeded:
-                continue
-            name = names.name[target]
-            if isinstance(source, ir.Undefined):
-                unassigned.add(name)
-            elif isinstance(source, ir.Var) and source in names.name:
-                if names.name[source] != name:
-                    copied.add(names.name[source])
-                    assigned.add(name)
-            else:
-                assigned.add(name)
-    return {name for name in unassigned if name in copied or name not in assigned}

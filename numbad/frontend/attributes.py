@@ -34,6 +34,9 @@ if TYPE_CHECKING:
     from numbad.frontend.builder import Builder
 
 
+_TUPLE_METHODS = ("index", "count", "_replace", "_asdict")
+
+
 def getattr_(builder: Builder, value: Value, name: str, node: ast.AST | None) -> Value:
     """Return ``value.name``."""
     match value:
@@ -56,7 +59,9 @@ def getattr_(builder: Builder, value: Value, name: str, node: ast.AST | None) ->
         case RangeValue(start, stop, step) if name in ("start", "stop", "step"):
             return OperandValue({"start": start, "stop": stop, "step": step}[name])
         case OptionalValue(is_none, inner):
-            builder.raise_if(is_none, AttributeError, f"'NoneType' object has no attribute '{name}'")
+            builder.raise_if(
+                is_none, AttributeError, f"'NoneType' object has no attribute '{name}'"
+            )
             return getattr_(builder, inner, name, node)
         case FunctionValue() if name == "__name__":
             return StaticValue(value.source.name)
@@ -113,10 +118,11 @@ def _of_tuple(
             return items[fields.index(name)]
         if name == "_fields":
             return builder.static(fields)
-        found = _class_attribute(builder, value, cls, name, node)
-        if found is not None:
-            return found
-    if name in ("index", "count", "_replace", "_asdict"):
+        if name not in _TUPLE_METHODS:
+            found = _class_attribute(builder, value, cls, name, node)
+            if found is not None:
+                return found
+    if name in _TUPLE_METHODS:
         return BuiltinMethod(value, name)
     builder.error(node, sentence(f"{describe(builder, value)} has no attribute `{name}`."))
 
@@ -195,9 +201,7 @@ def _of_static(builder: Builder, value: StaticValue, name: str, node: ast.AST | 
         builder.error(node, sentence(f"{describe(builder, value)} has no attribute `{name}`."))
 
 
-def setattr_(
-    builder: Builder, owner: Value, name: str, value: Value, node: ast.AST | None
-) -> None:
+def setattr_(builder: Builder, owner: Value, name: str, value: Value, node: ast.AST | None) -> None:
     """Do ``owner.name = value``."""
     if isinstance(owner, Ref):
         contents = builder.state.heap[owner.id]
@@ -215,7 +219,11 @@ def setattr_(
             fields = dict(zip(contents.names, contents.items, strict=True))
             fields[name] = value
             builder.state.heap[owner.id] = RecordObject(
-                contents.cls, tuple(fields), tuple(fields.values()), contents.external, contents.shared
+                contents.cls,
+                tuple(fields),
+                tuple(fields.values()),
+                contents.external,
+                contents.shared,
             )
             return
     if is_array(owner):

@@ -27,7 +27,9 @@ def lookup(builder: Builder, name: str, node: ast.AST | None = None) -> Value:
     while True:
         if name in frame.locals or name in builder.state.frames[frame.id]:
             return _bound(builder, frame, name, node)
-        if frame.parent is None or (not frame.is_comprehension and name in frame.code.scope.globals):
+        if frame.parent is None or (
+            not frame.is_comprehension and name in frame.code.scope.globals
+        ):
             break
         frame = builder.frames[frame.parent]
     value = builder.live.name(frame.code, name)
@@ -154,6 +156,11 @@ def new_frame(
     builder.frames[frame.id] = frame
     builder.state.frames[frame.id] = {}
     return frame
+
+
+def hint_of(name: str) -> str:
+    """Return the name for generated code of what a name holds; empty for hidden names."""
+    return "" if name.startswith(".accumulator") else hint(name)
 
 
 def operand_name(operand: ir.Operand) -> str:

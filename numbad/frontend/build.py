@@ -14,7 +14,7 @@ from typing import Any
 
 from numbad import numba_bridge
 from numbad.errors import TypeInferenceFailed
-from numbad.frontend import bindings, calls, live
+from numbad.frontend import arrays, bindings, calls, live
 from numbad.frontend.builder import Builder
 from numbad.frontend.callables import Kind, resolve_callable
 from numbad.frontend.live import Dependency, Parameter
@@ -122,6 +122,7 @@ def build(
     def leaf(tree: Leaf, name: str) -> ir.Operand:
         var = builder.fresh.var(tree.type, name)
         params.append(var)
+        arrays.note_parameter(builder, var)
         return var
 
     names = _parameter_names(fn, len(args))
@@ -232,9 +233,7 @@ def _parameter_names(fn: Callable[..., Any], count: int) -> list[str]:
         code = callee.function.__code__
         bound = len(callee.args)
         names = [
-            name
-            for name in code.co_varnames[bound : code.co_argcount]
-            if name not in callee.kwargs
+            name for name in code.co_varnames[bound : code.co_argcount] if name not in callee.kwargs
         ]
         if len(names) < count and code.co_flags & 0x04:
             star = code.co_varnames[code.co_argcount + code.co_kwonlyargcount]
@@ -302,9 +301,7 @@ def result_tree(builder: Builder, value: Value) -> tuple[Tree, list[ir.Operand]]
     return tree, operands
 
 
-def _tree(
-    builder: Builder, value: Value, operands: list[ir.Operand], seen: frozenset[int]
-) -> Tree:
+def _tree(builder: Builder, value: Value, operands: list[ir.Operand], seen: frozenset[int]) -> Tree:
     def again(item: Value) -> Tree:
         return _tree(builder, item, operands, seen)
 
@@ -328,15 +325,17 @@ def _tree(
             return _object_tree(builder, builder.state.heap[id], operands, seen | {id})
         case Conflict(reason):
             builder.type_error(None, "What is returned depends on the path taken.", reason)
-        case OptionalValue():
-            builder.type_error(
-                None, "The function returns None on some paths and a value on others."
-            )
+        case OptionalValue(is_none, inner):
+            builder.raise_if(is_none, TypeError, "the function returned None")
+            return again(inner)
         case RangeValue():
             builder.type_error(None, "A range is returned.", "", "Return a list or an array.")
         case _:
             builder.error(
-                None, f"The function returns {builder.describe(value)}.", "", "Return numbers or arrays."
+                None,
+                f"The function returns {builder.describe(value)}.",
+                "",
+                "Return numbers or arrays.",
             )
 
 

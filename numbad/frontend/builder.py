@@ -124,7 +124,9 @@ class Builder:
         """Refuse the program: raise ``kind`` at the node (None: where the walk is)."""
         raise kind(what, origin=self.origin(node), why=self._chain(why), remedy=remedy)
 
-    def type_error(self, node: ast.AST | None, what: str, why: str = "", remedy: str = "") -> NoReturn:
+    def type_error(
+        self, node: ast.AST | None, what: str, why: str = "", remedy: str = ""
+    ) -> NoReturn:
         """Refuse the program because something in it has no type."""
         self.error(node, what, why, remedy, TypeInferenceFailed)
 
@@ -238,7 +240,9 @@ class Builder:
         type_ = array.type
         if isinstance(type_, Array):
             if type_.readonly:
-                self.error(None, f"`{array.name or 'the array'}` is read-only.", "", "Copy it first.")
+                self.error(
+                    None, f"`{array.name or 'the array'}` is read-only.", "", "Copy it first."
+                )
             return type_.dtype
         assert isinstance(type_, List)
         return type_.item
@@ -259,9 +263,7 @@ class Builder:
         """Emit a call for its effect on the outside world."""
         self.emit(ir.Effect(fn, tuple(operands), self.block.origin))
 
-    def raise_if(
-        self, condition: ir.Operand, exception: type[BaseException], message: str
-    ) -> None:
+    def raise_if(self, condition: ir.Operand, exception: type[BaseException], message: str) -> None:
         """Emit ``if condition: raise exception(message)``."""
         if isinstance(condition, ir.Const) and not condition.value:
             return
@@ -540,7 +542,9 @@ class Builder:
         """Return ``value[index]``."""
         return items.getitem(self, value, index, node)
 
-    def setitem(self, target: Value, index: Value, value: Value, node: ast.AST | None = None) -> None:
+    def setitem(
+        self, target: Value, index: Value, value: Value, node: ast.AST | None = None
+    ) -> None:
         """Do ``target[index] = value``."""
         items.setitem(self, target, index, value, node)
 
@@ -548,7 +552,9 @@ class Builder:
         """Return ``value.name``."""
         return attributes.getattr_(self, value, name, node)
 
-    def iterate(self, iterable: Value, body: Callable[[Value], None], node: ast.AST | None = None) -> None:
+    def iterate(
+        self, iterable: Value, body: Callable[[Value], None], node: ast.AST | None = None
+    ) -> None:
         """Run ``body(item)`` for each item of anything iterable; ``body`` may bind names."""
         loops.iterate(self, iterable, body, node)
 

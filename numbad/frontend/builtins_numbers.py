@@ -54,8 +54,7 @@ _TYPES: dict[Any, Scalar] = {
     **{
         getattr(np, name): Scalar(name)
         for name in (
-            "int8 int16 int32 int64 uint8 uint16 uint32 uint64 "
-            "float32 float64 complex64 complex128"
+            "int8 int16 int32 int64 uint8 uint16 uint32 uint64 float32 float64 complex64 complex128"
         ).split()
     },
     np.bool_: BOOL,
@@ -98,8 +97,15 @@ def convert(builder: Builder, target: Any, args: Args, node: Node) -> Value:
         if target in (float, int):
             from numbad.frontend import arrays
 
-            return convert(builder, target, [arrays.method(builder, value, "item", [], {}, node)], node)
-        return builder.apply(builder.attribute(value, "astype", node), [builder.static(np.dtype(type_.name))], {}, node)
+            return convert(
+                builder, target, [arrays.method(builder, value, "item", [], {}, node)], node
+            )
+        return builder.apply(
+            builder.attribute(value, "astype", node),
+            [builder.static(np.dtype(type_.name))],
+            {},
+            node,
+        )
     operand = builder.as_scalar(value, node)
     return OperandValue(builder.cast(operand, type_))
 

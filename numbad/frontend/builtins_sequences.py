@@ -151,7 +151,9 @@ def _list(builder: Builder, args: Args, kwargs: Kwargs, node: Node) -> Value:
     if not args:
         return builder.new_list(())
     items = items_of(builder, args[0])
-    return builder.new_list(items) if items is not None else consumers.collect(builder, args[0], node)
+    return (
+        builder.new_list(items) if items is not None else consumers.collect(builder, args[0], node)
+    )
 
 
 @_TABLE.handles(dict)

@@ -166,7 +166,9 @@ def _unwrap(
         case functools.partial():
             inner = _unwrap(builder, found.func, step(("attr", "func")))
             bound = [
-                builder.live.value(arg, step(("attr", "args"), ("item", position)), f"arg{position}")
+                builder.live.value(
+                    arg, step(("attr", "args"), ("item", position)), f"arg{position}"
+                )
                 for position, arg in enumerate(found.args)
             ]
             named = {
@@ -194,7 +196,8 @@ def _unwrap(
 def _converted(builder: Builder, callee: Callee, args: list[Value]) -> list[Value]:
     """Convert arguments to the parameter types of a dispatcher with fixed signatures."""
     signature = callee.signatures[0]
-    types = [numba_bridge.from_numba(type_) for type_ in signature]
+    given = getattr(signature, "args", signature)
+    types = [numba_bridge.from_numba(type_) for type_ in given]
     converted = list(args)
     for position, (value, type_) in enumerate(zip(args, types, strict=False)):
         if isinstance(value, OperandValue) and isinstance(type_, Scalar):

@@ -15,12 +15,13 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from numbad.frontend import merging, templates
-from numbad.frontend.bindings import settle_pending
-from numbad.frontend.signals import NeedsDynamicList, Skip
+from numbad.frontend.bindings import hint_of, settle_pending
+from numbad.frontend.names import hint
+from numbad.frontend.signals import NeedsDynamicList, NeedsUnrolling, Skip
 from numbad.frontend.state import State, loads_of
 from numbad.frontend.templates import MISSING, Joined, Missing, Source, Template
 from numbad.frontend.values import (
@@ -41,7 +42,7 @@ if TYPE_CHECKING:
     from numbad.frontend.builder import Builder
 
 Key = tuple[str, int, str]
-Walk = Callable[[], tuple[list[BlockBuilder], bool]]
+Walk = Callable[[], tuple[list[BlockBuilder], bool, list[ir.Operand]]]
 
 _LIMIT = 12
 
@@ -67,18 +68,25 @@ class Carrying:
     """The walk of one loop.
 
     ``names`` are the names that its body may bind, each with its frame; ``node`` is the loop, to
-    tell what is read after it.
+    tell what is read after it. ``unroll`` is the loop's id if it has few iterations and can be
+    unrolled, which is preferred to giving up the structure of a list or object.
     """
 
     def __init__(
-        self, builder: Builder, names: set[tuple[int, str]], node: ast.AST | None
+        self,
+        builder: Builder,
+        names: set[tuple[int, str]],
+        node: ast.AST | None,
+        unroll: int | None = None,
     ) -> None:
         self.builder = builder
         self.id = builder.next_id()
+        self.unroll = unroll
         self.node = node
         self.keys: list[Key] = [("name", frame, name) for frame, name in sorted(names)]
         self.templates: dict[Key, Any] = {}
         self.needed: set[Key] = set()
+        self.shared: set[Key] = set()
         self.seen: dict[str, Template] = {}
         self.loads = loads_of(node) if node is not None else None
         self.record = builder.loop_record(node)
@@ -122,6 +130,7 @@ class Carrying:
                     result = self._attempt(walk)
                 except NeedsDynamicList as need:
                     builder.state = self.entry
+                    self._prefer_unrolling()
                     merging.make_dynamic(builder, need)
                     continue
                 except BaseException:
@@ -133,7 +142,8 @@ class Carrying:
         finally:
             del builder.carryings[self.id]
         builder.type_error(
-            self.node, "The types of the names in this loop keep changing.",
+            self.node,
+            "The types of the names in this loop keep changing.",
             "They are different in every iteration.",
         )
 
@@ -159,19 +169,19 @@ class Carrying:
                 entries[key] = entry
         initial = state.copy()
         try:
-            blocks, is_dead = walk()
+            blocks, is_dead, uses = walk()
         except Skip:
             return self._skip()
         final = initial if is_dead else builder.state
         builder.state = final
         if self._discover(initial, final) | self._settle_needed(final):
             return None
-        return self._finish(entries, initial, final, blocks)
+        return self._finish(entries, final, blocks, uses)
 
     def _skip(self) -> Result:
         """Leave the loop out of this walk: it reads what only an outer loop can tell."""
         if self.needed:
-            name = min(self.needed)[2].lstrip(".")
+            name = hint(min(self.needed)[2])
             self.builder.error(self.node, f"`{name}` is read in this loop before it is bound.")
         self.builder.is_incomplete = True
         self.builder.state = self.entry
@@ -197,15 +207,39 @@ class Carrying:
                 return None
         elif template is None:
             template = templates.template_of(value, self.entry, self.known)
-        inner = [builder.fresh.var(t, name.lstrip(".")) for t in templates.leaf_types(template)]
-        state.frames[frame][name] = templates.instantiate(builder, template, iter(inner))
+        inner = [builder.fresh.var(t, hint_of(name)) for t in templates.leaf_types(template)]
+        installed = templates.instantiate(builder, template, iter(inner))
+        state.frames[frame][name] = installed
+        if isinstance(installed, Ref) and isinstance(template, Joined):
+            self._own(key, installed, state)
         return _Entry(template, inner, [])
 
+    def _own(self, key: Key, installed: Ref, state: State) -> None:
+        """Let the body change a carried object if no other name refers to it."""
+        before = self.entry.frames[key[1]].get(key[2])
+        if isinstance(before, Ref) and merging.references(self.entry)[before.id] > 1:
+            self.shared.add(key)
+        contents = state.heap[installed.id]
+        if key not in self.shared and not isinstance(contents, DynamicList):
+            state.heap[installed.id] = replace(contents, shared=False)
+
+    def _share(self, wanted: dict[Key, Any], final: State) -> bool:
+        """Find carried objects that several names refer to; True if that was not known."""
+        forgotten = {key[1:] for key in self.keys if key[0] == "name" and key not in wanted}
+        counts = merging.references(final, forgotten)
+        found = False
+        for key, template in wanted.items():
+            source = self._source(key, final)
+            if isinstance(template, Joined) and isinstance(source, Ref):
+                if counts[source.id] > 1 and key not in self.shared:
+                    self.shared.add(key)
+                    found = True
+        return found
+
     def _object_template(self, one: HeapObject, other: HeapObject) -> HeapObject:
-        joined = templates.join_objects(
-            one, other, self.entry, self.builder.state, self.known
-        )
+        joined = templates.join_objects(one, other, self.entry, self.builder.state, self.known)
         if isinstance(joined, Conflict):
+            self._prefer_unrolling()
             self.builder.error(
                 self.node, "An object changes its structure in this loop.", joined.reason
             )
@@ -238,7 +272,12 @@ class Carrying:
                 before, final.heap[id_], self.entry, final, self.known
             )
             if isinstance(contents, DynamicList):
+                self._prefer_unrolling()
                 raise NeedsDynamicList({id_: contents})
+
+    def _prefer_unrolling(self) -> None:
+        if self.unroll is not None:
+            raise NeedsUnrolling(self.unroll)
 
     def _settle_needed(self, final: State) -> bool:
         """Choose the types of names that turned out to come from earlier iterations."""
@@ -249,8 +288,10 @@ class Carrying:
             template: Template | None = self.seen.get(name)
             if not isinstance(found, Missing | Pending):
                 bound = templates.join(found, found, final, final, self.known)
-                template = bound if template is None else templates.join(
-                    template, bound, final, final, self.known
+                template = (
+                    bound
+                    if template is None
+                    else templates.join(template, bound, final, final, self.known)
                 )
             if template is None:
                 self.builder.error(
@@ -263,11 +304,11 @@ class Carrying:
     def _finish(
         self,
         entries: dict[Key, _Entry],
-        initial: State,
         final: State,
         blocks: list[BlockBuilder],
+        uses: list[ir.Operand],
     ) -> Result | None:
-        used = {var.id for block in blocks for var in used_vars(block.block())}
+        used = self._used(blocks, uses)
         for key, entry in entries.items():
             self._collect(self._source(key, final), entry, used, final)
         again = False
@@ -285,10 +326,16 @@ class Carrying:
             if self._is_dead(key, entries.get(key), used):
                 continue
             wanted[key] = template
-        if again:
+        if self._share(wanted, final) or again:
             self._remember()
             return None
         return self._close(wanted, entries, final, blocks)
+
+    def _used(self, blocks: list[BlockBuilder], uses: list[ir.Operand]) -> set[int]:
+        """Ids of the values that the regions read, unchanged carried values seen through."""
+        found: list[ir.Operand] = [var for block in blocks for var in used_vars(block.block())]
+        resolved = [self.builder.resolve_operand(operand) for operand in [*found, *uses]]
+        return {operand.id for operand in resolved if isinstance(operand, ir.Var)}
 
     def _is_replaceable(self, template: Any) -> bool:
         """Whether a changed template needs no new walk if the carried value is never read."""
@@ -297,7 +344,7 @@ class Carrying:
     def _collect(self, source: Any, entry: _Entry, used: set[int], final: State) -> None:
         """Add the values that end up in *another* carried name to those that are used."""
         own = {var.id for var in entry.inner}
-        for operand in _operands_of(source, final, set()):
+        for operand in map(self.builder.resolve_operand, _operands_of(source, final, set())):
             if isinstance(operand, ir.Var) and operand.id not in own:
                 used.add(operand.id)
 
@@ -364,7 +411,7 @@ class Carrying:
             if found is not None and found.template == template:
                 inner = found.inner
             else:
-                inner = [builder.fresh.var(type_, name.lstrip(".")) for type_ in types]
+                inner = [builder.fresh.var(type_, hint_of(name)) for type_ in types]
             builder.state = self.entry
             inits = self._convert(key, template, self.entry)
             nexts: list[ir.Operand] = list(inner)
@@ -416,15 +463,13 @@ class Carrying:
     def _put(self, key: Key, template: Any, results: list[ir.Operand], after: State) -> None:
         kind, frame, name = key
         if kind == "object":
-            after.heap[frame] = templates.instantiate_object(
-                self.builder, template, iter(results)
-            )
+            after.heap[frame] = templates.instantiate_object(self.builder, template, iter(results))
             return
         value = templates.instantiate(self.builder, template, iter(results))
         after.frames[frame][name] = value
         if isinstance(template, Joined) and isinstance(value, Ref):
             before = self.entry.frames[frame].get(name)
-            if isinstance(before, Ref):
+            if isinstance(before, Ref) and key not in self.shared:
                 self.builder.add_partners(value.id, {before.id})
 
 

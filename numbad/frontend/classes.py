@@ -81,9 +81,7 @@ def _static(
     try:
         return builder.static(cls(*known, **named))
     except Exception as failure:
-        builder.type_error(
-            node, f"`{cls.__name__}` raises {type(failure).__name__}: {failure}."
-        )
+        builder.type_error(node, f"`{cls.__name__}` raises {type(failure).__name__}: {failure}.")
 
 
 def _namedtuple(
@@ -136,9 +134,7 @@ def _dataclass(
         elif field.default is not dataclasses.MISSING:
             values[field.name] = builder.static(field.default)
         elif field.default_factory is not dataclasses.MISSING:
-            values[field.name] = builder.apply(
-                builder.static(field.default_factory), (), {}, node
-            )
+            values[field.name] = builder.apply(builder.static(field.default_factory), (), {}, node)
         elif field.init:
             builder.error(node, f"{cls.__name__}() is missing the argument `{field.name}`.")
     builder.state.heap[ref.id] = RecordObject(cls, tuple(values), tuple(values.values()))

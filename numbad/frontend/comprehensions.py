@@ -91,9 +91,7 @@ def _enter(builder: Builder, node: ast.AST) -> int:
     return frame.id
 
 
-def _run(
-    builder: Builder, node: ast.AST, clauses: list[ast.comprehension], emit: Emit
-) -> None:
+def _run(builder: Builder, node: ast.AST, clauses: list[ast.comprehension], emit: Emit) -> None:
     outer = builder.frame
     first = builder.evaluate(clauses[0].iter)
     scope = _enter(builder, node)

@@ -142,13 +142,9 @@ def better(
 ) -> Value:
     """The smaller (``min``) or larger (``max``) of two items; the first one if they are equal."""
     if key is None and is_scalar(best) and is_scalar(item):
-        return OperandValue(
-            builder.call(fn, builder.as_operand(best), builder.as_operand(item))
-        )
+        return OperandValue(builder.call(fn, builder.as_operand(best), builder.as_operand(item)))
     compare = operator.lt if fn is min else operator.gt
-    keys = [
-        side if key is None else builder.apply(key, [side], {}, node) for side in (item, best)
-    ]
+    keys = [side if key is None else builder.apply(key, [side], {}, node) for side in (item, best)]
     condition = builder.as_condition(builder.binary(compare, keys[0], keys[1], node), node)
     return builder.branch(condition, lambda: item, lambda: best)
 

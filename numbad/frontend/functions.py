@@ -45,9 +45,7 @@ class Activation:
 def code_of(builder: Builder, function: python_types.FunctionType, path: Path | None) -> Code:
     """Return the code of a Python function found on a path."""
     source = load(function)
-    return Code(
-        normalize(source), source.parsed, source.globals, source.closure, path, function
-    )
+    return Code(normalize(source), source.parsed, source.globals, source.closure, path, function)
 
 
 def define(builder: Builder, node: ast.FunctionDef) -> FunctionValue:
@@ -171,7 +169,13 @@ def activate(
             "The recursion seems never to end for the structure it is given.",
         )
     return recursion.guarded(
-        builder, key, code, parent, bound, lambda: inline(builder, code, parent, bound, key, node), node
+        builder,
+        key,
+        code,
+        parent,
+        bound,
+        lambda: inline(builder, code, parent, bound, key, node),
+        node,
     )
 
 
@@ -189,9 +193,7 @@ def bind(
         found = bind_arguments(code.node, args, kwargs, name)
     except TypeError as failure:
         builder.error(node, f"{failure}.")
-    values = {
-        key: bindings.settled(builder, value, key) for key, value in found.values.items()
-    }
+    values = {key: bindings.settled(builder, value, key) for key, value in found.values.items()}
     for missing in found.defaults:
         values[missing] = default(missing)
     if found.star is not None:
@@ -205,9 +207,7 @@ def bind(
     return values
 
 
-def enter(
-    builder: Builder, code: Code, parent: int | None, bound: dict[str, Value]
-) -> Any:
+def enter(builder: Builder, code: Code, parent: int | None, bound: dict[str, Value]) -> Any:
     """Make the frame of an activation with its parameters bound."""
     frame = bindings.new_frame(builder, code, parent, code.scope.locals)
     builder.state.frames[frame.id].update(bound)

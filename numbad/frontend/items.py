@@ -76,9 +76,7 @@ def getitem(builder: Builder, value: Value, index: Value, node: ast.AST | None) 
             builder.error(node, sentence(f"{describe(builder, value)} cannot be indexed."))
 
 
-def _element_index(
-    builder: Builder, array: Value, index: Value
-) -> tuple[ir.Operand, ...] | None:
+def _element_index(builder: Builder, array: Value, index: Value) -> tuple[ir.Operand, ...] | None:
     """Integer operands that pick one element; None if the index does anything else."""
     assert isinstance(array, OperandValue) and isinstance(array.type, Array)
     parts = index.items if isinstance(index, TupleValue) else (index,)
@@ -128,8 +126,8 @@ def _selected(
     template: Any = None
     for item in items:
         one = templates.template_of(item, builder.state)
-        template = one if template is None else templates.join(
-            template, one, builder.state, builder.state
+        template = (
+            one if template is None else templates.join(template, one, builder.state, builder.state)
         )
     is_uniform = template is not None and not isinstance(template, Conflict | templates.Joined)
     if loop is not None and (not is_uniform or len(items) <= _SELECT_LIMIT):
@@ -191,9 +189,7 @@ def _of_object(
     builder.error(node, sentence(f"{describe(builder, ref)} cannot be indexed."))
 
 
-def _list_item(
-    builder: Builder, operand: ir.Operand, index: Value, node: ast.AST | None
-) -> Value:
+def _list_item(builder: Builder, operand: ir.Operand, index: Value, node: ast.AST | None) -> Value:
     assert isinstance(operand, ir.Var)
     if isinstance(index, SliceValue):
         return _list_slice(builder, operand, index, node)
@@ -234,9 +230,7 @@ def _list_slice(
     return builder.new_object(DynamicList(result))
 
 
-def _of_static(
-    builder: Builder, value: StaticValue, index: Value, node: ast.AST | None
-) -> Value:
+def _of_static(builder: Builder, value: StaticValue, index: Value, node: ast.AST | None) -> Value:
     found = value.value
     live = builder.live.items(value)
     if live is not None and not builder.is_static(index):

@@ -161,7 +161,7 @@ def item_at(builder: Builder, source: Listed | Direct | Indexed, position: ir.Op
 
 
 def _iterator(builder: Builder, iterable: IteratorValue, node: ast.AST | None) -> Plan:
-    plans = [plan(builder, source, node) for source in iterable.sources[:_sources(iterable)]]
+    plans = [plan(builder, source, node) for source in iterable.sources[: _sources(iterable)]]
     generated = [each for each in plans if isinstance(each, Generated)]
     if iterable.kind == "filter":
         return Generated(lambda body: _filter(builder, iterable, body, node))
@@ -184,9 +184,7 @@ def _iterator(builder: Builder, iterable: IteratorValue, node: ast.AST | None) -
         case _:
 
             def combine(position: ir.Operand) -> Value:
-                return TupleValue(
-                    tuple(item_at(builder, source, position) for source in sources)
-                )
+                return TupleValue(tuple(item_at(builder, source, position) for source in sources))
 
     return _combined(builder, sources, combine, node)
 

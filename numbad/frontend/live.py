@@ -173,9 +173,7 @@ class Live:
         type_ = structure.leaf_type(found)
         if type_ is not None:
             return self._lift(found, path, name)
-        if isinstance(found, tuple) and (
-            type(found) is tuple or hasattr(type(found), "_fields")
-        ):
+        if isinstance(found, tuple) and (type(found) is tuple or hasattr(type(found), "_fields")):
             self.depend(path, "type", type(found))
             self.depend(path, "length", len(found))
             items = tuple(
@@ -304,23 +302,20 @@ def argument_value(
         case structure.Static(value):
             return StaticValue(value)
         case structure.Sequence_(items, cls):
+            fields: tuple[Any, ...] = getattr(cls, "_fields", range(len(items)))
+            separator = "_" if hasattr(cls, "_fields") else ""
             values = tuple(
-                argument_value(builder, item, f"{name}{position}", leaf)
-                for position, item in enumerate(items)
+                argument_value(builder, item, f"{name}{separator}{field}", leaf)
+                for field, item in zip(fields, items, strict=True)
             )
             if cls is list:
                 return builder.new_object(ListObject(values, external=True))
-            if cls is not tuple:
-                fields = getattr(cls, "_fields", ())
-                values = tuple(
-                    argument_value(builder, item, f"{name}_{field}", leaf)
-                    for field, item in zip(fields, items, strict=True)
-                )
-                return TupleValue(values, cls)
-            return TupleValue(values)
+            return TupleValue(values, None if cls is tuple else cls)
         case structure.Mapping_(keys, items):
             values = tuple(
-                argument_value(builder, item, f"{name}_{key}" if isinstance(key, str) else name, leaf)
+                argument_value(
+                    builder, item, f"{name}_{key}" if isinstance(key, str) else name, leaf
+                )
                 for key, item in zip(keys, items, strict=True)
             )
             return builder.new_object(DictObject(keys, values, external=True))

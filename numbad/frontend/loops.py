@@ -36,6 +36,7 @@ Names = set[tuple[int, str]]
 _ZERO = ir.Const(0, INT64)
 _ONE = ir.Const(1, INT64)
 _UNROLL_LIMIT = 1000
+_FEW = 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,9 +176,7 @@ def _run_range(
         assert values is not None
         builder.state = entry
         del builder.block.statements[mark:]
-        items = [
-            lambda value=value: plan.at(ir.Const(value, INT64)) for value in values
-        ]
+        items = [lambda value=value: plan.at(ir.Const(value, INT64)) for value in values]
         _unroll(builder, items, body, flag, node)
 
 
@@ -194,7 +193,7 @@ def _counted(
     index = builder.fresh.var(INT64, _index_name(node))
     origin = builder.block.origin
 
-    def walk() -> tuple[list[BlockBuilder], bool]:
+    def walk() -> tuple[list[BlockBuilder], bool, list[ir.Operand]]:
         with builder.nested() as block, active(builder, ActiveLoop(loop_id, index, unrollable)):
             is_dead = False
             try:
@@ -202,13 +201,16 @@ def _counted(
                 bindings.settle_pending(builder)
             except DeadEnd:
                 is_dead = True
-        return [block], is_dead
+        return [block], is_dead, []
 
-    result = Carrying(builder, names, node).run(walk)
+    few = loop_id if unrollable and _count(bounds) <= _FEW else None
+    result = Carrying(builder, names, node, few).run(walk)
     if result.blocks:
-        builder.emit(
-            ir.For(index, *bounds, result.carried, result.blocks[0].block(), origin)
-        )
+        builder.emit(ir.For(index, *bounds, result.carried, result.blocks[0].block(), origin))
+
+
+def _count(bounds: tuple[ir.Operand, ir.Operand, ir.Operand]) -> int:
+    return len(range(*(bound.value for bound in bounds if isinstance(bound, ir.Const))))
 
 
 class active:  # noqa: N801 (used like a function)
@@ -291,7 +293,10 @@ def run_while(builder: Builder, node: ast.While) -> None:
     def body() -> None:
         statements.run_block(builder, node.body)
 
-    _while(builder, test, body, node, names)
+    if any(isinstance(child, ast.NamedExpr) for child in ast.walk(node.test)):
+        _while_with_flag(builder, test, body, node, names)
+    else:
+        _while(builder, test, body, node, names)
 
 
 def _while(
@@ -305,7 +310,7 @@ def _while(
     condition: list[ir.Operand] = []
     changes = False
 
-    def walk() -> tuple[list[BlockBuilder], bool]:
+    def walk() -> tuple[list[BlockBuilder], bool, list[ir.Operand]]:
         nonlocal changes
         condition.clear()
         with builder.nested() as before:
@@ -320,7 +325,7 @@ def _while(
                 bindings.settle_pending(builder)
             except DeadEnd:
                 is_dead = True
-        return [before, block], is_dead
+        return [before, block], is_dead, condition
 
     start = builder.state.copy()
     mark = len(builder.block.statements)
@@ -338,9 +343,7 @@ def _while(
         del builder.block.statements[mark:]
         return
     before, block = result.blocks
-    builder.emit(
-        ir.While(result.carried, before.block(), condition[0], block.block(), origin)
-    )
+    builder.emit(ir.While(result.carried, before.block(), condition[0], block.block(), origin))
 
 
 def _while_with_flag(
@@ -359,9 +362,7 @@ def _while_with_flag(
     def one() -> None:
         condition = test()
         flag.set(
-            merging.branch(
-                builder, condition, go_on, lambda: OperandValue(ir.Const(False, BOOL))
-            )
+            merging.branch(builder, condition, go_on, lambda: OperandValue(ir.Const(False, BOOL)))
         )
 
     _while(

@@ -9,12 +9,13 @@ values that both sides already have become ``ir.Select``.
 from __future__ import annotations
 
 import operator
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from numbad.frontend import templates
-from numbad.frontend.bindings import settle_pending
+from numbad.frontend.bindings import hint_of, settle_pending
 from numbad.frontend.signals import DeadEnd, NeedsDynamicList, Skip
 from numbad.frontend.state import State, loads_of
 from numbad.frontend.templates import MISSING, Joined, Source, Template
@@ -174,6 +175,7 @@ class _Merger:
         self.loads = loads_of(node) if node is not None else None
         self.merges: list[ir.Merge] = []
         self.joined: dict[tuple[int, int], Value] = {}
+        self.made_from: dict[int, set[int]] = {}
 
     def merge(self, condition: ir.Operand) -> Value:
         """Emit the branch and continue after it; return the merged value."""
@@ -183,9 +185,7 @@ class _Merger:
         for id_ in self.first.state.frames.keys() | self.second.state.frames.keys():
             frames[id_] = self._frame(id_)
         heap = {
-            id_: self._object(id_)
-            for id_ in self.first.state.heap
-            if id_ in self.second.state.heap
+            id_: self._object(id_) for id_ in self.first.state.heap if id_ in self.second.state.heap
         }
         value = self._value(self.first.value, self.second.value, "")
         for merged in list(builder.state.heap):
@@ -262,13 +262,17 @@ class _Merger:
         )
         if isinstance(contents, Conflict):
             self.builder.error(
-                None, "An object is left in different shapes by the two sides of a branch.",
+                None,
+                "An object is left in different shapes by the two sides of a branch.",
                 contents.reason,
             )
         operands = [
-            self._side(path, lambda path=path, c=contents, o=o: templates.object_operands(
-                self.builder, o, c, path.state
-            ))
+            self._side(
+                path,
+                lambda path=path, c=contents, o=o: templates.object_operands(
+                    self.builder, o, c, path.state
+                ),
+            )
             for path, o in ((self.first, one), (self.second, other))
         ]
         merged = self._merge_operands(operands[0], operands[1], "")
@@ -284,9 +288,12 @@ class _Merger:
                 return known
         template = self._template(one, other)
         operands = [
-            self._side(path, lambda path=path, side=side: templates.operands(
-                self.builder, side, template, path.state
-            ))
+            self._side(
+                path,
+                lambda path=path, side=side: templates.operands(
+                    self.builder, side, template, path.state
+                ),
+            )
             for path, side in ((self.first, one), (self.second, other))
         ]
         merged = self._merge_operands(operands[0], operands[1], name)
@@ -298,6 +305,11 @@ class _Merger:
     def _partner(self, value: Ref, one: Source, other: Source) -> None:
         sources = {side.id for side in (one, other) if isinstance(side, Ref)}
         self.builder.add_partners(value.id, sources & self.known)
+        for source in sources:
+            # Names that share an object on one path may be two objects on the other.
+            same = self.made_from.setdefault(source, set())
+            self.builder.add_partners(value.id, same)
+            same.add(value.id)
         if isinstance(one, Ref) and isinstance(other, Ref):
             self.joined[(one.id, other.id)] = value
 
@@ -322,7 +334,7 @@ class _Merger:
             elif isinstance(other, ir.Undefined) and isinstance(one, ir.Const):
                 merged.append(one)
             else:
-                result = self.builder.fresh.var(one.type, name)
+                result = self.builder.fresh.var(one.type, hint_of(name))
                 self.merges.append(ir.Merge(result, one, other))
                 merged.append(result)
         return merged
@@ -341,11 +353,25 @@ class _Merger:
             is_select = True
         if is_select and all(_is_selectable(merge) for merge in self.merges):
             for merge in self.merges:
+                if self._is_condition(condition, merge):
+                    continue
                 select = ir.Select(condition, merge.if_true, merge.if_false)
                 builder.emit(ir.Let(merge.result, select, builder.block.origin))
                 builder.definitions[merge.result.id] = select
             return
         builder.emit(ir.If(condition, then, orelse, tuple(self.merges), builder.block.origin))
+
+    def _is_condition(self, condition: ir.Operand, merge: ir.Merge) -> bool:
+        """Replace a merge of True and False by the condition, or its negation."""
+        match merge.if_true, merge.if_false:
+            case ir.Const(True, type_), ir.Const(False) if type_ == BOOL:
+                self.builder.replacements[merge.result] = condition
+            case ir.Const(False, type_), ir.Const(True) if type_ == BOOL:
+                negated = ir.Call(operator.not_, (condition,))
+                self.builder.emit(ir.Let(merge.result, negated, self.builder.block.origin))
+            case _:
+                return False
+        return True
 
 
 def _is_selectable(merge: ir.Merge) -> bool:
@@ -354,21 +380,33 @@ def _is_selectable(merge: ir.Merge) -> bool:
     )
 
 
-def reachable(state: State) -> set[int]:
-    """Ids of the objects that some name leads to."""
-    found: set[int] = set()
-    pending: list[object] = [value for names in state.frames.values() for value in names.values()]
+def references(
+    state: State, forgotten: set[tuple[int, str]] | frozenset[tuple[int, str]] = frozenset()
+) -> Counter[int]:
+    """How many names and items of objects refer to each object; ``forgotten`` names do not count."""
+    counts: Counter[int] = Counter()
+    seen: set[int] = set()
+    pending: list[object] = [
+        value
+        for frame, names in state.frames.items()
+        for name, value in names.items()
+        if (frame, name) not in forgotten
+    ]
     while pending:
         value = pending.pop()
-        if isinstance(value, Ref):
-            if value.id in found or value.id not in state.heap:
-                continue
-            found.add(value.id)
-            contents = state.heap[value.id]
-            pending.extend(templates.object_parts(contents))
-        elif value is not None:
+        if not isinstance(value, Ref):
             pending.extend(templates.parts(value))  # type: ignore[arg-type]
-    return found
+            continue
+        counts[value.id] += 1
+        if value.id not in seen and value.id in state.heap:
+            seen.add(value.id)
+            pending.extend(templates.object_parts(state.heap[value.id]))
+    return counts
+
+
+def reachable(state: State) -> set[int]:
+    """Ids of the objects that some name leads to."""
+    return set(references(state))
 
 
 # --- truth values -------------------------------------------------------------------------------

@@ -134,10 +134,9 @@ def _make(
     parameters = {
         name: templates.template_of(value, builder.state, set()) for name, value in bound.items()
     }
-    name = code.name if code.name.isidentifier() else "recursive"
-    names = {function.name for function in builder.callees.values()}
-    unique = name
-    while unique in names or unique in builder.callees:
+    name = code.name if code.name.isidentifier() else "function"
+    unique = f"{name}_recursive"
+    while unique in builder.callees:
         unique += "_"
     recursive = Recursive(key, unique, parameters)
     builder.recursive[key] = recursive
@@ -191,14 +190,17 @@ def _walk(
         for id_ in known:
             if builder.state.heap.get(id_) is not before.get(id_):
                 builder.error(
-                    node, f"The recursive function `{recursive.name}` changes an object.",
+                    node,
+                    f"The recursive function `{recursive.name}` changes an object.",
                     "Only arrays can be changed by recursive functions.",
                 )
         result = templates.template_of(value, builder.state, set())
         if recursive.result is not None:
             result = templates.join(recursive.result, result, builder.state, builder.state, set())
         if isinstance(result, Conflict):
-            builder.type_error(node, "A recursive function returns different things.", result.reason)
+            builder.type_error(
+                node, "A recursive function returns different things.", result.reason
+            )
         operands = templates.operands(builder, value, result, builder.state)
         body = builder.block.block()
     finally:
@@ -219,9 +221,7 @@ def _close(
     """Make values from outside additional parameters."""
     body = builder.resolve(body)
     results = tuple(builder.resolve_operand(operand) for operand in operands)
-    free = set(free_vars(body)) | {
-        operand for operand in results if isinstance(operand, ir.Var)
-    }
+    free = set(free_vars(body)) | {operand for operand in results if isinstance(operand, ir.Var)}
     from numbad.ir.visit import defined_vars
 
     outside = free - set(params) - defined_vars(body)

@@ -26,9 +26,7 @@ COMPREHENSIONS = (ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
 class State:
     """Bindings of the names of all live frames, and the heap."""
 
-    def __init__(
-        self, frames: dict[int, dict[str, Value]], heap: dict[int, HeapObject]
-    ) -> None:
+    def __init__(self, frames: dict[int, dict[str, Value]], heap: dict[int, HeapObject]) -> None:
         self.frames = frames
         self.heap = heap
 

@@ -102,18 +102,14 @@ def assign_target(builder: Builder, target: ast.expr, value: Value) -> None:
             builder.error(target, "This cannot be assigned to.")
 
 
-def unpack(
-    builder: Builder, value: Value, elements: list[ast.expr], node: ast.AST
-) -> list[Value]:
+def unpack(builder: Builder, value: Value, elements: list[ast.expr], node: ast.AST) -> list[Value]:
     """Split a value into one item per element of a pattern."""
     count = len(elements)
     starred = [i for i, element in enumerate(elements) if isinstance(element, ast.Starred)]
     items = _unpackable(builder, value, count, bool(starred), node)
     if not starred:
         if len(items) != count:
-            builder.error(
-                node, f"{len(items)} values cannot be unpacked into {count} names."
-            )
+            builder.error(node, f"{len(items)} values cannot be unpacked into {count} names.")
         return [bindings.settled(builder, item) for item in items]
     first = starred[0]
     behind = count - first - 1
@@ -167,7 +163,9 @@ def _augmented(
         case ast.Name(id=name):
             left = bindings.lookup(builder, name, target)
             right = builder.evaluate(source)
-            bindings.assign(builder, name, operators.augmented(builder, fn, left, right, node), target)
+            bindings.assign(
+                builder, name, operators.augmented(builder, fn, left, right, node), target
+            )
         case ast.Subscript(container, index):
             owner = builder.evaluate(container)
             position = builder.evaluate(index)

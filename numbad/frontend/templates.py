@@ -84,16 +84,26 @@ def join(
     def again(one: Template | Missing, other: Template | Missing) -> Template:
         return join(one, other, left_state, right_state, known)
 
+    def only_left() -> Template:
+        assert not isinstance(left, Missing)
+        if isinstance(left, Joined):
+            return left
+        return join(left, left, left_state, left_state, known)
+
+    def only_right() -> Template:
+        assert not isinstance(right, Missing)
+        if isinstance(right, Joined):
+            return right
+        return join(right, right, right_state, right_state, known)
+
     if isinstance(left, Missing):
-        if isinstance(right, Missing):
-            return Conflict("It is not bound.")
-        return again(right, right) if not isinstance(right, Joined) else right
+        return Conflict("It is not bound.") if isinstance(right, Missing) else only_right()
     if isinstance(right, Missing):
-        return again(left, left) if not isinstance(left, Joined) else left
+        return only_left()
     if isinstance(left, Pending):
-        return left if isinstance(right, Pending) else again(right, right)
+        return left if isinstance(right, Pending) else only_right()
     if isinstance(right, Pending):
-        return again(left, left)
+        return only_left()
     if isinstance(left, Conflict):
         return left
     if isinstance(right, Conflict):
@@ -101,7 +111,7 @@ def join(
     if isinstance(left, OptionalValue) or isinstance(right, OptionalValue):
         return _join_optional(left, right, again)
     if _is_none(left) != _is_none(right):
-        inner = again(right, right) if _is_none(left) else again(left, left)
+        inner = only_right() if _is_none(left) else only_left()
         if isinstance(inner, Conflict | Joined | StaticValue | FunctionValue | Ref):
             return Conflict("It is None on one path and not on another.")
         return OptionalValue(ir.Undefined(BOOL), inner)
@@ -115,7 +125,9 @@ def join(
                 return Conflict("It is a tuple of different lengths on different paths.")
             return _checked(TupleValue(_each(ones, others, again), cls))
         case RangeValue(), RangeValue() if left.step == right.step:
-            return RangeValue(*(ir.Undefined(bound.type) for bound in (left.start, left.stop)), left.step)
+            return RangeValue(
+                *(ir.Undefined(bound.type) for bound in (left.start, left.stop)), left.step
+            )
         case RangeValue(), RangeValue():
             return RangeValue(
                 *(ir.Undefined(bound.type) for bound in (left.start, left.stop, left.step))
@@ -143,7 +155,9 @@ def join(
                     tuple(v for _, v in kwargs), tuple(v for _, v in other_kwargs), again
                 )
                 return _checked(
-                    PartialValue(f, _each(args, other_args, again), tuple(zip(names, values, strict=True)))
+                    PartialValue(
+                        f, _each(args, other_args, again), tuple(zip(names, values, strict=True))
+                    )
                 )
         case Ref(one_id), Ref(other_id):
             if one_id == other_id and (known is None or one_id in known):
@@ -160,9 +174,7 @@ def join(
             return _join_joined(one_contents, other_contents, left_state, right_state, known)
         case IteratorValue(kind, sources, function), IteratorValue(other_kind, other_sources, g):
             if kind == other_kind and function == g and len(sources) == len(other_sources):
-                return _checked(
-                    IteratorValue(kind, _each(sources, other_sources, again), function)
-                )
+                return _checked(IteratorValue(kind, _each(sources, other_sources, again), function))
         case _:
             pass
     if left == right:
@@ -264,7 +276,7 @@ def join_objects(
             items = tuple(again(a, b) for a, b in zip(one.items, other.items, strict=True))
             return ListObject(items, one.external or other.external, one.shared or other.shared)
         case (ListObject() | DynamicList(), ListObject() | DynamicList()):
-            return _join_lists(one, other, again)
+            return _join_lists(one, other, left_state, right_state, known)
         case DictObject(), DictObject() if one.keys == other.keys:
             items = tuple(again(a, b) for a, b in zip(one.items, other.items, strict=True))
             return DictObject(
@@ -285,17 +297,20 @@ def join_objects(
 def _join_lists(
     one: ListObject | DynamicList,
     other: ListObject | DynamicList,
-    again: Callable[[Template, Template], Value],
+    left_state: State,
+    right_state: State,
+    known: set[int] | None,
 ) -> HeapObject | Conflict:
-    item: Value | None = None
-    for side in (one, other):
+    item: Template | None = None
+    for side, state in ((one, left_state), (other, right_state)):
         if isinstance(side, DynamicList):
             assert isinstance(side.operand.type, List)
             each: tuple[Value, ...] = (OperandValue(ir.Undefined(side.operand.type.item)),)
         else:
             each = side.items
         for value in each:
-            item = again(value, value) if item is None else again(item, value)
+            each_item = join(value, value, state, state, known)
+            item = each_item if item is None else join(item, each_item, state, state, known)
     if isinstance(item, OperandValue) and isinstance(item.operand.type, Scalar | Array):
         return DynamicList(ir.Undefined(List(item.operand.type)))
     if isinstance(item, Conflict):
@@ -446,9 +461,7 @@ def object_operands(
     ]
 
 
-def _list_operand(
-    builder: Builder, source: HeapObject | None, template: DynamicList
-) -> ir.Operand:
+def _list_operand(builder: Builder, source: HeapObject | None, template: DynamicList) -> ir.Operand:
     type_ = template.operand.type
     assert isinstance(type_, List)
     match source:

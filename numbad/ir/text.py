@@ -1,6 +1,7 @@
 """Programs of the IR as text, one line per statement, for goldens, error reports and people.
 
-Values are ``%id`` with the user's name, ``%3.x``. The text is stable: it depends on the program alone.
+Values are ``%id`` with the user's name, ``%3.x``. The text is stable: it depends on the program
+alone.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
 """Checks that a program is well formed; run after each pass in debug mode and in tests.
 
-After ``verify_program`` returns: every value is defined once, before its uses and in scope; inputs of
-merges, carried values and stores have the declared types; conditions are bool; indices and bounds are
-integers; every access has one index per dimension; invoked functions exist and are given what they
-take. Whether a call's type is what Numba infers is not checked.
+After ``verify_program`` returns: every value is defined once, before its uses and in scope; inputs
+of merges, carried values and stores have the declared types; conditions are bool; indices and
+bounds are integers; every access has one index per dimension; invoked functions exist and are given
+what they take. Whether a call's type is what Numba infers is not checked.
 """
 
 from __future__ import annotations

@@ -331,6 +331,17 @@ class Cloner:
         )
 
 
+class Substituter(Cloner):
+    """Replaces values in statements and keeps what they define."""
+
+    def __init__(self, substitution: dict[ir.Var, ir.Operand]) -> None:
+        super().__init__(Fresh(), substitution)
+
+    def define(self, var: ir.Var) -> ir.Var:
+        """Return the value itself."""
+        return var
+
+
 def inline(
     function: ir.Function, arguments: tuple[ir.Operand, ...], fresh: Fresh
 ) -> tuple[ir.Block, tuple[ir.Operand, ...]]:

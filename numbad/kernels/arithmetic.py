@@ -1,7 +1,7 @@
 """Arithmetic of the derivative part, which never raises.
 
-The functions here are ordinary Python functions with a lowering of their own: Numba puts the machine
-instruction in place of the call and has nothing to compile.
+The functions here are ordinary Python functions with a lowering of their own: Numba puts machine
+instructions in place of the call and has nothing to compile.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ def divide(a: Any, b: Any) -> Any:
 
 @type_callable(divide)
 def _type_divide(context: Any) -> Any:
-    def typer(a: types.Type, b: types.Type) -> Signature | None:
+    def typer(a: types.Type, b: types.Type) -> Any:
         if not (isinstance(a, types.Number | types.Boolean)):
             return None
         if not (isinstance(b, types.Number | types.Boolean)):

@@ -13,6 +13,7 @@ from typing import Any
 from llvmlite import ir
 from numba.core import cgutils, types
 from numba.core.imputils import RefType, iternext_impl
+from numba.core.types.common import SimpleIterableType, SimpleIteratorType
 from numba.extending import lower_builtin, models, register_model, type_callable
 
 
@@ -29,14 +30,14 @@ def irange(start: int, stop: int, step: int = 1) -> range:
     return range(start, stop, step)
 
 
-class _Count(types.SimpleIterableType):
+class _Count(SimpleIterableType):
     """The iterable; its steps are counted in int64."""
 
     def __init__(self) -> None:
         super().__init__("numbad_range", _counting)
 
 
-class _Counting(types.SimpleIteratorType):
+class _Counting(SimpleIteratorType):
     """The iterator."""
 
     def __init__(self) -> None:

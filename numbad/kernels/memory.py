@@ -1,8 +1,8 @@
 """Arrays that generated code allocates.
 
-``tape``, ``empty`` and ``zeros`` differ from NumPy's functions in two ways. LLVM is told that the new
-memory overlaps nothing else the function knows, which is what lets it keep sums in registers and
-vectorise loops over several arrays. And large blocks come from a pool of work memory, see
+``tape``, ``empty`` and ``zeros`` differ from NumPy's functions in two ways. LLVM is told that the
+new memory overlaps nothing else the function knows, which is what lets it keep sums in registers
+and vectorise loops over several arrays. And large blocks come from a pool of work memory, see
 ``numbad.kernels.runtime``. The arrays are ordinary Numba arrays.
 """
 
@@ -51,7 +51,7 @@ def zeros(shape: Shape, dtype: Any = np.float64) -> np.ndarray:
 
 
 def distinct(array: np.ndarray) -> np.ndarray:
-    """Return the array itself, with the promise that the function reaches its memory by no other way.
+    """Return the array itself, promising that the function reaches its memory by no other way.
 
     Unchecked: the caller has made sure of it. The argument must not be used afterwards.
     """
@@ -104,14 +104,12 @@ for _function in (tape, empty, zeros):
 @lower_builtin(tape, types.Any)
 @lower_builtin(tape, types.Any, types.Any)
 def _lower_tape(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-    extents = _extents(context, builder, signature, args)
     nothing = _I64(0)
-    clamped = [
+    extents = [
         builder.select(builder.icmp_signed("<", extent, nothing), nothing, extent)
-        for extent in extents
+        for extent in _extents(context, builder, signature, args)
     ]
-    array, _ = _new_array(context, builder, signature.return_type, clamped)
-    return impl_ret_new_ref(context, builder, signature.return_type, array._getvalue())
+    return _new_array(context, builder, signature.return_type, extents, zeroed=False)
 
 
 @lower_builtin(empty, types.Any)
@@ -119,8 +117,7 @@ def _lower_tape(context: Any, builder: Any, signature: Any, args: Any) -> Any:
 def _lower_empty(context: Any, builder: Any, signature: Any, args: Any) -> Any:
     extents = _extents(context, builder, signature, args)
     _refuse_negative(context, builder, extents)
-    array, _ = _new_array(context, builder, signature.return_type, extents)
-    return impl_ret_new_ref(context, builder, signature.return_type, array._getvalue())
+    return _new_array(context, builder, signature.return_type, extents, zeroed=False)
 
 
 @lower_builtin(zeros, types.Any)
@@ -128,15 +125,14 @@ def _lower_empty(context: Any, builder: Any, signature: Any, args: Any) -> Any:
 def _lower_zeros(context: Any, builder: Any, signature: Any, args: Any) -> Any:
     extents = _extents(context, builder, signature, args)
     _refuse_negative(context, builder, extents)
-    array, size = _new_array(context, builder, signature.return_type, extents)
-    cgutils.memset(builder, array.data, size, 0)
-    return impl_ret_new_ref(context, builder, signature.return_type, array._getvalue())
+    return _new_array(context, builder, signature.return_type, extents, zeroed=True)
 
 
 def _extents(context: Any, builder: Any, signature: Any, args: Any) -> list[Any]:
     type_, value = signature.args[0], args[0]
-    if isinstance(type_, types.BaseTuple):
-        kinds, items = list(type_.types), cgutils.unpack_tuple(builder, value, len(type_))
+    several = isinstance(type_, types.BaseTuple)
+    if several:
+        kinds, items = list(type_), cgutils.unpack_tuple(builder, value, len(type_))
     else:
         kinds, items = [type_], [value]
     return [
@@ -146,14 +142,19 @@ def _extents(context: Any, builder: Any, signature: Any, args: Any) -> list[Any]
 
 
 def _refuse_negative(context: Any, builder: Any, extents: list[Any]) -> None:
-    for extent in extents:
-        with builder.if_then(builder.icmp_signed("<", extent, _I64(0)), likely=False):
-            message = ("negative dimensions not allowed",)
-            context.call_conv.return_user_exc(builder, ValueError, message)
+    """Raise once for all extents: their signs are or-ed together."""
+    signs = extents[0]
+    for extent in extents[1:]:
+        signs = builder.or_(signs, extent)
+    with builder.if_then(builder.icmp_signed("<", signs, _I64(0)), likely=False):
+        message = ("negative dimensions not allowed",)
+        context.call_conv.return_user_exc(builder, ValueError, message)
 
 
-def _new_array(context: Any, builder: Any, type_: Any, extents: list[Any]) -> tuple[Any, Any]:
-    """Allocate an array; return its struct proxy and its size in bytes."""
+def _new_array(
+    context: Any, builder: Any, type_: types.Array, extents: list[Any], *, zeroed: bool
+) -> Any:
+    """Return a new array; a size that overflows asks for more than there is."""
     array = make_array(type_)(context, builder)
     item = context.get_constant(types.intp, context.get_abi_sizeof(array.data.type.pointee))
     size = item
@@ -164,38 +165,29 @@ def _new_array(context: Any, builder: Any, type_: Any, extents: list[Any]) -> tu
         product = builder.smul_with_overflow(size, extent)
         size = builder.extract_value(product, 0)
         too_large = builder.or_(too_large, builder.extract_value(product, 1))
-    with builder.if_then(too_large, likely=False):
-        message = ("array is too big; `arr.size * arr.dtype.itemsize` is too large",)
-        context.call_conv.return_user_exc(builder, ValueError, message)
-    take = cgutils.get_or_insert_function(
-        builder.module, ir.FunctionType(_POINTER, [_I64]), "numbad_take"
-    )
+    size = builder.select(too_large, _I64(-1), size)
+    take = _runtime_function(builder, "numbad_array", _POINTER, _I64, _FLAG, _POINTER.as_pointer())
     take.return_value.add_attribute("noalias")
-    take.attributes.add("nounwind")
-    data = builder.call(take, [size])
-    message_text = "Allocation failed (probably too large)."
-    cgutils.guard_memory_error(context, builder, data, msg=message_text)
+    owner = cgutils.alloca_once(builder, _POINTER)
+    data = builder.call(take, [size, _FLAG(zeroed), owner])
+    message = "Allocation failed (probably too large)."
+    cgutils.guard_memory_error(context, builder, data, msg=message)
     populate_array(
         array,
         data=builder.bitcast(data, array.data.type),
         shape=cgutils.pack_array(builder, extents),
         strides=cgutils.pack_array(builder, strides),
         itemsize=item,
-        meminfo=_owner(builder, data),
+        meminfo=builder.load(owner),
     )
-    return array, size
+    return impl_ret_new_ref(context, builder, type_, array._getvalue())
 
 
-def _owner(builder: Any, data: Any) -> Any:
-    """Return the reference-counted owner of a block, which gives it back in the end."""
-    give = cgutils.get_or_insert_function(
-        builder.module, ir.FunctionType(ir.VoidType(), [_POINTER]), "numbad_give"
-    )
-    manage = cgutils.get_or_insert_function(
-        builder.module, ir.FunctionType(_POINTER, [_POINTER, _POINTER]), "numbad_manage"
-    )
-    manage.attributes.add("nounwind")
-    return builder.call(manage, [data, builder.bitcast(give, _POINTER)])
+def _runtime_function(builder: Any, name: str, result: Any, *params: Any) -> Any:
+    kind = ir.FunctionType(result, list(params))
+    function = cgutils.get_or_insert_function(builder.module, kind, name)
+    function.attributes.add("nounwind")
+    return function
 
 
 @type_callable(distinct)
@@ -210,15 +202,9 @@ def _type_distinct(context: Any) -> Any:
 def _lower_distinct(context: Any, builder: Any, signature: Any, args: Any) -> Any:
     type_ = signature.return_type
     array = make_array(type_)(context, builder, value=args[0])
-    same = cgutils.get_or_insert_function(
-        builder.module, ir.FunctionType(_POINTER, [_POINTER]), "numbad_distinct"
-    )
+    same = _runtime_function(builder, "numbad_distinct", _POINTER, _POINTER)
     same.return_value.add_attribute("noalias")
-    escape = cgutils.get_or_insert_function(
-        builder.module, ir.FunctionType(ir.VoidType(), [_POINTER]), "numbad_escape"
-    )
-    for function in (same, escape):
-        function.attributes.add("nounwind")
+    escape = _runtime_function(builder, "numbad_escape", ir.VoidType(), _POINTER)
     data = builder.call(same, [builder.bitcast(array.data, _POINTER)])
     builder.call(escape, [data])
     array.data = builder.bitcast(data, array.data.type)

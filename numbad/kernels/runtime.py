@@ -5,18 +5,19 @@ generated code refers to its functions by name, also when Numba loads it from it
 
 Work memory (``numbad_take``, ``numbad_give``) is like ``malloc`` and ``free``, except that up to 16
 large blocks are kept when they are given back. Operating systems hand out large blocks as untouched
-pages, and touching them costs as much as the arithmetic of a tape-heavy loop. A block belongs to one
-taker at a time and the table of kept blocks is changed by atomic exchanges only, so calls may come
-from several threads and may nest. The bytes kept are bounded by a limit.
+pages, and touching them costs as much as the arithmetic of a tape-heavy loop. A block belongs to
+one taker at a time and the table of kept blocks is changed by atomic exchanges only, so calls may
+come from several threads and may nest. The bytes kept are bounded by a limit.
 """
 
 from __future__ import annotations
 
 import ctypes
+from importlib import import_module
 from typing import Any
 
 import llvmlite.binding as llvm
-from numba.core.runtime import _nrt_python
+from numba.core import runtime as numba_runtime
 
 _SOURCE = r"""
 @slots = internal global [16 x i64] zeroinitializer
@@ -28,6 +29,7 @@ declare noalias ptr @numbad_allocate(i64)
 declare void @numbad_free(ptr)
 declare ptr @numbad_manage(ptr, ptr)
 declare void @numbad_release(ptr)
+declare void @llvm.memset.p0.i64(ptr, i8, i64, i1)
 
 ; A block is preceded by its size (8 bytes before) and the address to free (16 bytes before).
 
@@ -149,6 +151,23 @@ free:
   br label %done
 done:
   ret void
+}
+
+; Memory of a new array, cleared if %zeroed; its reference-counted owner is stored at %owner.
+define noalias ptr @numbad_array(i64 %size, i1 zeroext %zeroed, ptr %owner) {
+entry:
+  %data = call ptr @numbad_take(i64 %size)
+  %null = icmp eq ptr %data, null
+  br i1 %null, label %done, label %own
+own:
+  %manager = call ptr @numbad_manage(ptr %data, ptr @numbad_give)
+  store ptr %manager, ptr %owner
+  br i1 %zeroed, label %clear, label %done
+clear:
+  call void @llvm.memset.p0.i64(ptr align 64 %data, i8 0, i64 %size, i1 false)
+  br label %done
+done:
+  ret ptr %data
 }
 
 define void @numbad_empty_pool() {
@@ -324,8 +343,7 @@ fail:
 """
 
 _SYMBOLS = (
-    "numbad_take",
-    "numbad_give",
+    "numbad_array",
     "numbad_distinct",
     "numbad_escape",
     "numbad_stack_init",
@@ -339,7 +357,7 @@ STACK_BYTES = 48 + 64 * 32
 
 def _numba_functions() -> dict[str, int]:
     """Addresses of the functions of Numba's run-time library that are used here."""
-    helpers = _nrt_python.c_helpers
+    helpers = import_module(f"{numba_runtime.__name__}._nrt_python").c_helpers
     get_api = ctypes.PYFUNCTYPE(ctypes.c_void_p)(helpers["get_api"])
     table = ctypes.cast(get_api(), ctypes.POINTER(ctypes.c_void_p))
     manage, release = table[2], table[4]

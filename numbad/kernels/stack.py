@@ -3,11 +3,11 @@
 ``reserve`` pushes a segment and returns it as a 1-D array; ``release`` pops the last segment, whose
 length the caller knows, and returns it again. A stack is a row of chunks, each at least twice as
 large as the one before; a segment lies within one chunk and never moves, so arrays returned earlier
-stay valid. A chunk that has been left is kept for the next growth, and chunks go back to the pool of
-work memory when nobody refers to them any more.
+stay valid. A chunk that has been left is kept for the next growth, and chunks go back to the pool
+of work memory when nobody refers to them any more.
 
-The usual case of both operations is a comparison and an addition in place of the call; the rest is in
-``numbad.kernels.runtime``.
+The usual case of both operations is a comparison and an addition in place of the call; the rest is
+in ``numbad.kernels.runtime``.
 """
 
 from __future__ import annotations
@@ -278,4 +278,3 @@ def _unbox_stack(type_: StackType, obj: Any, c: Any) -> NativeValue:
     stack = cgutils.create_struct_proxy(type_)(c.context, c.builder)
     stack.owner = pointer
     return NativeValue(stack._getvalue(), is_error=c.pyapi.c_api_error())
-

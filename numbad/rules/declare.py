@@ -37,6 +37,7 @@ def scalar_rule(
     *functions: Function,
     domain: Domain | tuple[Domain, ...],
     singular: bool = False,
+    steep: bool = False,
     kinks: tuple[Kink, ...] = (),
     keeps_integers: bool = False,
     impure: bool = False,
@@ -52,6 +53,8 @@ def scalar_rule(
         Where the rule may be sampled, per argument.
     singular
         Whether a partial can be infinite at finite arguments.
+    steep
+        Whether a partial can be infinite where the value is finite. Implies ``singular``.
     kinks
         Points where the partials are a convention.
     keeps_integers
@@ -70,7 +73,14 @@ def scalar_rule(
 
     def declared(body: Function) -> ScalarRule:
         rule = ScalarRule(
-            functions, body, singular, keeps_integers, impure, _as_tuple(domain), kinks
+            functions,
+            body,
+            singular=singular or steep,
+            steep=steep,
+            keeps_integers=keeps_integers,
+            impure=impure,
+            domain=_as_tuple(domain),
+            kinks=kinks,
         )
         for function in functions:
             registry.register(function, rule, columns=columns)
@@ -80,12 +90,18 @@ def scalar_rule(
 
 
 def variant(
-    rule: ScalarRule, applies: Callable[[Constants], bool], *, singular: bool = False
+    rule: ScalarRule,
+    applies: Callable[[Constants], bool],
+    *,
+    singular: bool = False,
+    steep: bool = False,
 ) -> Callable[[Function], ScalarRule]:
     """Declare a body for constant operands that satisfy ``applies``; earlier variants win."""
 
     def declared(body: Function) -> ScalarRule:
-        special = replace(rule, body=body, singular=singular, kinks=(), variants=[])
+        special = replace(
+            rule, body=body, singular=singular or steep, steep=steep, kinks=(), variants=[]
+        )
         rule.variants.append(Variant(applies, special))
         return special
 

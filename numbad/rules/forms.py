@@ -56,6 +56,10 @@ class ScalarRule:
     singular
         Whether a partial can be infinite at finite arguments (poles and overflow alike). A zero
         cotangent times such a partial counts as zero.
+    steep
+        Whether a partial can be infinite where the value is finite, as that of the square root at
+        0. What flows into such an argument can get an infinite cotangent; a zero slope times that
+        counts as zero, so that √(x²) has slope 0 at 0.
     keeps_integers
         Whether the body is meant to see integer arguments as integers. All other bodies expect
         integer arguments converted to the type of the result.
@@ -68,6 +72,7 @@ class ScalarRule:
     names: tuple[Function, ...]
     body: Function
     singular: bool = False
+    steep: bool = False
     keeps_integers: bool = False
     impure: bool = False
     domain: tuple[Domain, ...] = ()

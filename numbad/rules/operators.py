@@ -113,7 +113,7 @@ _POWER_KINKS = (
     np.power,
     np.float_power,
     domain=(POSITIVE, REAL),
-    singular=True,
+    steep=True,
     keeps_integers=True,
     kinks=_POWER_KINKS,
 )
@@ -130,7 +130,7 @@ def power(x, p, *, y):
     np.power,
     np.float_power,
     domain=(POSITIVE, REAL),
-    singular=True,
+    steep=True,
     keeps_integers=True,
     columns=COMPLEX_ONLY,
 )
@@ -200,7 +200,7 @@ def power_3(x, p):
     return 3 * x * x, None
 
 
-@variant(power, _exponent_is(0.5), singular=True)
+@variant(power, _exponent_is(0.5), steep=True)
 def power_half(x, p, *, y):
     """d √x = dx / 2√x."""
     return 0.5 / y, None
@@ -224,7 +224,7 @@ def power_above_one(x, p, *, y):
     return p * (y / x) if x != 0 else y, None
 
 
-@variant(power, _is_a_root, singular=True)
+@variant(power, _is_a_root, steep=True)
 def power_root(x, p, *, y):
     """At x = 0 the slope is infinite."""
     return p * (y / x) if x != 0 else p / y, None

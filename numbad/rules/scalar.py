@@ -84,7 +84,7 @@ def logaddexp2(a, b, *, y):
     np.sqrt,
     cmath.sqrt,
     domain=POSITIVE,
-    singular=True,
+    steep=True,
     kinks=(Kink((0.0,), (math.inf,)),),
     columns=BOTH,
 )
@@ -93,7 +93,7 @@ def sqrt(x, *, y):
     return 0.5 / y
 
 
-@scalar_rule(math.cbrt, np.cbrt, domain=NONZERO, singular=True, kinks=(Kink((0.0,), (math.inf,)),))
+@scalar_rule(math.cbrt, np.cbrt, domain=NONZERO, steep=True, kinks=(Kink((0.0,), (math.inf,)),))
 def cbrt(x, *, y):
     """d ∛x = dx / 3∛x²."""
     return 1 / (3 * y * y)
@@ -131,7 +131,7 @@ def tan(x, *, y):
     np.arcsin,
     cmath.asin,
     domain=UNIT,
-    singular=True,
+    steep=True,
     kinks=(Kink((1.0,), (math.inf,)), Kink((-1.0,), (math.inf,))),
     columns=BOTH,
 )
@@ -145,7 +145,7 @@ def arcsin(x):
     np.arccos,
     cmath.acos,
     domain=UNIT,
-    singular=True,
+    steep=True,
     kinks=(Kink((1.0,), (-math.inf,)), Kink((-1.0,), (-math.inf,))),
     columns=BOTH,
 )
@@ -209,7 +209,7 @@ def arcsinh(x):
     np.arccosh,
     cmath.acosh,
     domain=Interval(1.1, 5.0),
-    singular=True,
+    steep=True,
     kinks=(Kink((1.0,), (math.inf,)),),
     columns=BOTH,
 )

@@ -16,6 +16,7 @@ import inspect
 import operator
 import textwrap
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any, assert_never
 
 import numpy as np
@@ -66,20 +67,12 @@ class BackwardSweep:
         self.derivatives = derivatives
         self.values = values
         self.cotangents: Cotangents = {}
+        self.accepts: Callable[[ir.Var], bool] = lambda _: True
         self._item_cotangents: dict[tuple[ir.Var, int], ir.Operand] = {}
         self._shadows = frozenset(augmented.shadow.values())
         values.make_shadow = self._make_shadow
 
     # --- entry points -------------------------------------------------------------------------
-
-    def enter(self, scope: Scope) -> None:
-        """Make the scope of the root region, or of a fused loop's body, the innermost."""
-        self.values.scopes.append(scope)
-        self.values.enter_region(scope)
-
-    def leave(self) -> None:
-        """Leave the innermost scope."""
-        self.values.scopes.pop()
 
     def statement(self, position: int, scope: Scope) -> None:
         """Reverse one statement of the innermost scope's region."""
@@ -89,31 +82,39 @@ class BackwardSweep:
         self._statement(position, statement, scope)
 
     def fused_body(
-        self, carried: tuple[ir.Carried, ...], scope: Scope
-    ) -> tuple[tuple[ir.Carried, ...], bool]:
-        """Reverse a fused loop's body behind it, in the same block.
+        self,
+        carried: tuple[ir.Carried, ...],
+        scope: Scope,
+        emit: Callable[[Callable[[], None]], None],
+    ) -> tuple[tuple[ir.Carried, ...], list[tuple[ir.Operand, ir.Operand]], bool]:
+        """Emit a fused loop's body and reverse it behind itself, in the same block.
 
-        Returns what the loop carries for it, and whether the loop may be fused at all: the
-        cotangents of its sums must be the same in all iterations.
+        ``emit(seeding)`` emits both, calling ``seeding`` between them.
+
+        Returns what the loop carries for it, what to add to which cotangent after the loop, and
+        whether the loop may be fused at all: the cotangents of its sums must be the same in all
+        iterations.
         """
         scalars = [item for item in carried if self._is_active_scalar(item.inner)]
         outer = dict(self.cotangents)
         seeds = {item.inner: outer.pop(item.result, None) for item in scalars}
         accumulators = self._accumulators(scope.region, outer, scope.block.fresh)
         self.cotangents = {var: state for var, (state, _) in accumulators.items()}
-        for item in scalars:
-            seed = seeds[item.inner]
-            if seed is not None and isinstance(item.next, ir.Var):
-                self.accumulate(item.next, seed, scope)
-        self._block(scope)
+
+        def seeding() -> None:
+            for item in scalars:
+                seed = seeds[item.inner]
+                if seed is not None and isinstance(item.next, ir.Var):
+                    self.accumulate(item.next, seed, scope)
+
+        emit(seeding)
         is_sum = all(self.cotangents.get(item.inner) == seeds[item.inner] for item in scalars)
         result = self._finish_accumulators(accumulators, outer, scope.block.fresh)
         self.cotangents = outer
-        for item in scalars:
-            seed = seeds[item.inner]
-            if seed is not None:
-                self.accumulate(item.init, seed, scope)
-        return result, is_sum
+        finals = [
+            (item.init, seed) for item in scalars if (seed := seeds[item.inner]) is not None
+        ]
+        return result, finals, is_sum
 
     def shadow(self, memory: ir.Var) -> ir.Var:
         """Return the shadow of a reference to active memory, available here."""
@@ -124,8 +125,9 @@ class BackwardSweep:
 
     def accumulate(self, operand: ir.Operand, contribution: ir.Operand, scope: Scope) -> None:
         """Add to the cotangent of a scalar."""
-        if not isinstance(operand, ir.Var) or not self.activity.is_active(operand):
+        if not self._wants(operand):
             return
+        assert isinstance(operand, ir.Var)
         type_ = tangent_type(operand.type)
         assert type_ is not None
         contribution = arith.cast(scope.block, contribution, type_)
@@ -136,6 +138,14 @@ class BackwardSweep:
         name = f"{operand.name}_bar" if operand.name else ""
         self.cotangents[operand] = scope.block.call(
             type_, operator.add, present, contribution, name=name
+        )
+
+    def _wants(self, operand: ir.Operand) -> bool:
+        """Whether contributions to the cotangent of the operand are to be computed now."""
+        return (
+            isinstance(operand, ir.Var)
+            and self.activity.is_active(operand)
+            and self.accepts(operand)
         )
 
     # --- blocks and control flow ----------------------------------------------------------------
@@ -238,12 +248,14 @@ class BackwardSweep:
         inner = Scope(region, block.nested())
         inner.known[statement.index] = index
         inner.counter = counter(inner.block, index, start, step)
-        carried = self._loop_body(statement.carried, inner, scope)
+        carried, finals = self._loop_body(statement.carried, inner)
         block.emit(
             ir.For(
                 index, first, last, backward_step, carried, inner.block.block(), statement.origin
             )
         )
+        for operand, final in finals:
+            self.accumulate(operand, final, scope)
 
     def _while(self, position: int, statement: ir.While, scope: Scope) -> None:
         region = self.regions.child(scope.region, position, "body")
@@ -258,21 +270,26 @@ class BackwardSweep:
         inner.known[inner_count] = index
         inner.counter = index
         first = arith.sub_int(block, count, arith.ONE)
-        carried = self._loop_body(statement.carried, inner, scope)
+        carried, finals = self._loop_body(statement.carried, inner)
         minus_one = ir.Const(-1, INT64)
         block.emit(
             ir.For(
                 index, first, minus_one, minus_one, carried, inner.block.block(), statement.origin
             )
         )
+        for operand, final in finals:
+            self.accumulate(operand, final, scope)
 
     def _has_outgoing(self, carried: tuple[ir.Carried, ...]) -> bool:
         return any(item.result in self.cotangents for item in carried)
 
     def _loop_body(
-        self, carried: tuple[ir.Carried, ...], inner: Scope, outer: Scope
-    ) -> tuple[ir.Carried, ...]:
-        """Reverse a loop's body into ``inner``; return what the reversed loop carries."""
+        self, carried: tuple[ir.Carried, ...], inner: Scope
+    ) -> tuple[tuple[ir.Carried, ...], list[tuple[ir.Operand, ir.Operand]]]:
+        """Reverse a loop's body into ``inner``.
+
+        Returns what the reversed loop carries, and what to add to which cotangent after it.
+        """
         fresh = inner.block.fresh
         references = self._permuted(carried)
         backward: list[tuple[ir.Var, ir.Operand, ir.Carried]] = []
@@ -304,10 +321,17 @@ class BackwardSweep:
         self.values.scopes.pop()
 
         result: list[ir.Carried] = []
-        finals: list[tuple[ir.Operand, ir.Var]] = []
+        finals: list[tuple[ir.Operand, ir.Operand]] = []
+        unchanged: dict[ir.Var, ir.Operand] = {}
         for item, state, init in zip(scalars, states, inits, strict=True):
             zero = arith.zero(state.type)
             following = self.cotangents.get(item.inner, zero)
+            if following == state:
+                # The cotangent is the same in every iteration, as that of a sum is.
+                unchanged[state] = zero if init is None else init
+                if init is not None:
+                    finals.append((item.init, init))
+                continue
             final = fresh.var(state.type, state.name)
             result.append(ir.Carried(state, zero if init is None else init, following, final))
             finals.append((item.init, final))
@@ -316,9 +340,13 @@ class BackwardSweep:
             following = inner.known.get(item.inner, reference_state.get(item.inner, state))
             result.append(ir.Carried(state, init, following, fresh.var(state.type, state.name)))
         self.cotangents = outer_cotangents
-        for operand, final in finals:
-            self.accumulate(operand, final, outer)
-        return tuple(result)
+        if unchanged:
+            substituter = visit.Substituter(unchanged)
+            inner.block.statements = list(substituter.block(inner.block.block()))
+            result = [
+                replace(item, next=substituter.operand(item.next)) for item in result
+            ]
+        return tuple(result), finals
 
     def _accumulators(
         self, region: Region, outer: Cotangents, fresh: Fresh
@@ -389,8 +417,11 @@ class BackwardSweep:
         changed = {
             var
             for var in then_end.keys() | else_end.keys()
-            if var not in local and not (then_end.get(var) == else_end.get(var) == before.get(var))
+            if var not in local and then_end.get(var) != else_end.get(var)
         }
+        for var, cotangent in then_end.items():
+            if var not in local and var not in changed:
+                self.cotangents[var] = cotangent
         merges = []
         for var in sorted(changed, key=lambda item: item.id):
             type_ = tangent_type(var.type)
@@ -498,7 +529,7 @@ class BackwardSweep:
             return
         if isinstance(rule, ScalarRule):
             for partial in self.derivatives.partials(call, target):
-                if partial is None or not self.activity.is_active(call.args[partial.position]):
+                if partial is None or not self._wants(call.args[partial.position]):
                     continue
                 contribution = self._contribution(target, call, partial, cotangent, scope)
                 self.accumulate(call.args[partial.position], contribution, scope)
@@ -527,11 +558,16 @@ class BackwardSweep:
                 else block.call(slope.type, np.conjugate, slope)
             )
         product = arith.multiply(block, cotangent, slope)
-        if not partial.singular or isinstance(cotangent, ir.Const):
-            return product
-        zero = arith.zero(cotangent.type)
-        nonzero = block.call(BOOL, operator.ne, cotangent, zero)
-        return block.let(product.type, ir.Select(nonzero, product, arith.zero(product.type)))
+        # Zero times an infinity is zero here, whichever of the two factors can be infinite.
+        factors = [cotangent] if partial.singular else []
+        if partial.constant is None and self.activity.is_exposed(target):
+            factors.append(slope)
+        for factor in factors:
+            if not isinstance(factor, ir.Const):
+                nonzero = block.call(BOOL, operator.ne, factor, arith.zero(factor.type))
+                zero = arith.zero(product.type)
+                product = block.let(product.type, ir.Select(nonzero, product, zero))
+        return product
 
     def _partial_value(
         self, target: ir.Var, call: ir.Call, partial: Partial, scope: Scope
@@ -557,10 +593,10 @@ class BackwardSweep:
     ) -> None:
         chosen = self.values.primal(condition)
         zero = arith.zero(cotangent.type)
-        if self.activity.is_active(if_true):
+        if self._wants(if_true):
             part = scope.block.let(cotangent.type, ir.Select(chosen, cotangent, zero))
             self.accumulate(if_true, part, scope)
-        if self.activity.is_active(if_false):
+        if self._wants(if_false):
             part = scope.block.let(cotangent.type, ir.Select(chosen, zero, cotangent))
             self.accumulate(if_false, part, scope)
 
@@ -791,8 +827,6 @@ def element_type(array: ir.Var):  # type: ignore[no-untyped-def]
 
 def with_origin(statement: ir.Stmt, origin: ir.Origin | None) -> ir.Stmt:
     """Return the statement, its regions included, with another origin."""
-    from dataclasses import replace
-
     match statement:
         case ir.For(body=body):
             inner = tuple(with_origin(each, origin) for each in body)

@@ -43,6 +43,8 @@ class RuleCompiler(Protocol):
 
 
 RESULT = -1
+# Note of rules that also cut the path: not even a zero gradient passes.
+BARRIER = "barrier"
 
 
 @dataclass(frozen=True, eq=False)
@@ -112,18 +114,29 @@ class Derivatives:
             case other:
                 return _connected(call, other)
 
+    def steep_arguments(self, call: ir.Call, target: ir.Var) -> list[ir.Operand]:
+        """Return the operands in which the slope can be infinite while the value is finite."""
+        complex_operand = any(_is_complex_like(arg.type) for arg in call.args)
+        rule = registry.lookup(call.fn, is_complex=complex_operand)
+        if isinstance(rule, ScalarRule) and rule.specialise(_constants(call)).steep:
+            return self.differentiable(call, target)
+        return []
+
     def connected(self, call: ir.Call, target: ir.Var) -> list[ir.Operand]:
         """Return the operands on which the value depends at all, if only with slope zero."""
         if tangent_type(target.type) is None:
             return []
         complex_operand = any(_is_complex_like(arg.type) for arg in call.args)
-        return _connected(call, registry.lookup(call.fn, is_complex=complex_operand))
+        rule = registry.lookup(call.fn, is_complex=complex_operand)
+        if isinstance(rule, ZeroDerivative) and rule.note == BARRIER:
+            return []
+        return _connected(call, rule)
 
     def partials(self, call: ir.Call, target: ir.Var) -> tuple[Partial | None, ...]:
         """Return the partials of a call with a ``ScalarRule``, one entry per argument."""
         rule = self.rule(call)
         assert isinstance(rule, ScalarRule)
-        constants = tuple(a.value if isinstance(a, ir.Const) else None for a in call.args)
+        constants = _constants(call)
         types = tuple(arg.type for arg in call.args)
         key = (call.fn, types, tuple(map(repr, constants)), target.type)
         if key not in self._partials:
@@ -219,11 +232,14 @@ def _is_complex_like(type_: Type) -> bool:
     return is_complex(type_.dtype if isinstance(type_, Array) else type_)
 
 
+def _constants(call: ir.Call) -> tuple[Any, ...]:
+    return tuple(a.value if isinstance(a, ir.Const) else None for a in call.args)
+
+
 def _connected(call: ir.Call, rule: Rule | None) -> list[ir.Operand]:
     match rule:
         case ScalarRule():
-            constants = tuple(a.value if isinstance(a, ir.Const) else None for a in call.args)
-            reads = rule.specialise(constants).reads
+            reads = rule.specialise(_constants(call)).reads
             return [
                 arg
                 for arg, read in zip(call.args, reads, strict=False)

@@ -57,7 +57,7 @@ def forward(
         )
         callees.functions[made.name] = made
     whole = ir.Program(found, {**program.callees, **callees.functions})
-    return Tangent(without_unused_callees(simplify_program(whole)), varied)
+    return Tangent(without_unused_callees(simplify_program(whole, invariants=True)), varied)
 
 
 class TangentCallees:

@@ -1,6 +1,6 @@
 """Loops whose forward and backward sweep run as one: each iteration is reversed at once.
 
-A loop at the top level of a function qualifies if its iterations are independent but for sums
+A loop at the top level of a function, or of the body of a fused loop, qualifies if its iterations are independent but for sums
 (``total += ...``) whose cotangents are known before it runs. Its tape is then one iteration long:
 what an iteration computes outside inner loops stays in local variables.
 
@@ -28,30 +28,57 @@ from numbad.ir.types import is_memory
 
 @dataclass(frozen=True)
 class Fusion:
-    """Positions in the root block: loops to fuse, and the statements that wait for their results."""
+    """Positions in a block: loops to fuse, and the statements that wait for their results."""
 
-    loops: tuple[int, ...]
-    tail: tuple[int, ...]
-
-
-NOTHING = Fusion((), ())
+    loops: tuple[int, ...] = ()
+    tail: tuple[int, ...] = ()
 
 
-def candidates(regions: Regions, memory: Memory, refused: frozenset[int]) -> Fusion:
-    """Return the loops that may be fused, without those that were ``refused`` on a trial."""
-    root = regions.root
-    excluded = set(refused)
+Place = tuple[Region, int]
+
+
+def candidates(
+    regions: Regions, memory: Memory, refused: frozenset[Place]
+) -> dict[Region, Fusion]:
+    """Return the loops that may be fused, without those that were ``refused`` on a trial.
+
+    The bodies of these loops are marked as joint regions.
+    """
+    found: dict[Region, Fusion] = {}
+    pending = [regions.root]
+    while pending:
+        region = pending.pop()
+        fusion = _in_region(region, regions, memory, refused)
+        found[region] = fusion
+        for position in fusion.loops:
+            body = regions.child(region, position, "body")
+            body.is_joint = True
+            pending.append(body)
+    return found
+
+
+def clear_marks(region: Region) -> None:
+    """Take the marks of joint regions off everything nested in a region."""
+    for child in region.children.values():
+        child.is_joint = False
+        clear_marks(child)
+
+
+def _in_region(
+    region: Region, regions: Regions, memory: Memory, refused: frozenset[Place]
+) -> Fusion:
+    excluded = {position for place, position in refused if place is region}
     while True:
         loops = [
             position
-            for position, statement in enumerate(root.block)
+            for position, statement in enumerate(region.block)
             if isinstance(statement, ir.For)
             and position not in excluded
-            and _is_independent(regions.child(root, position, "body"), statement, memory)
+            and _is_independent(regions.child(region, position, "body"), statement, memory)
         ]
-        offenders = _offenders(root, loops, regions, memory)
+        offenders = _offenders(region, loops, memory)
         if not offenders:
-            return Fusion(tuple(loops), tuple(_tail(root, loops)))
+            return Fusion(tuple(loops), tuple(_tail(region, loops)))
         excluded |= offenders
 
 
@@ -82,7 +109,7 @@ def _tail(root: Region, loops: list[int]) -> list[int]:
     return found
 
 
-def _offenders(root: Region, loops: list[int], regions: Regions, memory: Memory) -> set[int]:
+def _offenders(root: Region, loops: list[int], memory: Memory) -> set[int]:
     """Return loops that cannot be fused given the others."""
     if not loops:
         return set()
@@ -110,10 +137,9 @@ def _offenders(root: Region, loops: list[int], regions: Regions, memory: Memory)
         }
         for found in used:
             for access in found.writes:
-                place = _root_position(access.region, access.position, root)
-                if place > position and place not in loops:
+                place = _position_in(access.region, access.position, root)
+                if place is not None and place > position and place not in loops:
                     return {position}
-    del regions
     return set()
 
 
@@ -121,8 +147,10 @@ def _sources(reads: set[ir.Var], results: dict[ir.Var, int]) -> set[int]:
     return {results[var] for var in reads if var in results}
 
 
-def _root_position(region: Region, position: int, root: Region) -> int:
-    while region is not root:
-        assert region.parent is not None
-        position, region = region.position, region.parent
-    return position
+def _position_in(region: Region, position: int, outer: Region) -> int | None:
+    place: Region | None = region
+    while place is not None:
+        if place is outer:
+            return position
+        position, place = place.position, place.parent
+    return None

@@ -18,7 +18,7 @@ import numpy as np
 
 from numbad.analysis import activity as activity_analysis
 from numbad.analysis.memory import AliasClass, Memory
-from numbad.analysis.regions import Regions
+from numbad.analysis.regions import Region, Regions
 from numbad.analysis.regions import analyse as analyse_regions
 from numbad.ir import nodes as ir
 from numbad.ir import visit
@@ -29,10 +29,10 @@ from numbad.transform.arrays import add_into
 from numbad.transform.augment import Augmented, augment
 from numbad.transform.backward import BackwardSweep
 from numbad.transform.derivatives import Derivatives
-from numbad.transform.fuse import NOTHING, Fusion, candidates
+from numbad.transform.fuse import Fusion, Place, candidates, clear_marks
 from numbad.transform.pairs import Pairs
 from numbad.transform.schedule import Scheduler
-from numbad.transform.simplify import simplify_function, simplify_program
+from numbad.transform.simplify import simplify_program
 from numbad.transform.tape import Tape
 from numbad.transform.values import Demands, PlannedValues, Scope
 
@@ -194,27 +194,26 @@ def sweeps(
         inputs,
         outputs,
         derivatives.differentiable,
+        steep=derivatives.steep_arguments,
     )
     augmented = augment(function, plain, activity, fresh, pairs, tape_lists, shadows or {})
     params = function.params + tuple((shadows or {}).values()) + tape_lists
     regions = analyse_regions(augmented.block, params)
     memory = Memory(regions, params, function.results)
 
-    def sweep(values: Values, tape: Tape, fusion: Fusion) -> _Emission:
+    def sweep(values: Values, tape: Tape, fusions: dict[Region, Fusion]) -> _Emission:
         run = BackwardSweep(augmented, regions, activity, derivatives, values)
-        emission = _Emission(regions, run, tape, fusion, fresh)
+        emission = _Emission(regions, run, tape, fusions, fresh)
         emission.emit(seeding, inputs)
         return emission
 
     keeps_shadows = shadows is not None
-    refused: frozenset[int] = frozenset()
+    refused: frozenset[Place] = frozenset()
     while True:
-        fusion = candidates(regions, memory, refused) if fuse else NOTHING
-        for position in range(len(regions.root.block)):
-            if (position, "body") in regions.root.children:
-                regions.child(regions.root, position, "body").is_joint = position in fusion.loops
+        clear_marks(regions.root)
+        fusions = candidates(regions, memory, refused) if fuse else {}
         trial = Demands(regions)
-        found = sweep(trial, Tape(regions, set(), fresh), fusion)
+        found = sweep(trial, Tape(regions, set(), fresh), fusions)
         if not found.not_fusible:
             break
         refused |= found.not_fusible
@@ -226,7 +225,7 @@ def sweeps(
     )
     purpose = "user" if keeps_shadows else tape_purpose
     tape = Tape(regions, plan.recorded, fresh, purpose=purpose)
-    made = sweep(PlannedValues(regions, plan.recomputed, plan.restored, tape), tape, fusion)
+    made = sweep(PlannedValues(regions, plan.recomputed, plan.restored, tape), tape, fusions)
     return Sweeps(
         function,
         made.forward.block(),
@@ -242,68 +241,104 @@ class _Emission:
     """The forward sweep, and behind it the backward sweep with the fused loops."""
 
     def __init__(
-        self, regions: Regions, run: BackwardSweep, tape: Tape, fusion: Fusion, fresh: Fresh
+        self,
+        regions: Regions,
+        run: BackwardSweep,
+        tape: Tape,
+        fusions: dict[Region, Fusion],
+        fresh: Fresh,
     ) -> None:
         self.regions = regions
         self.run = run
         self.tape = tape
-        self.fusion = fusion
+        self.fusions = fusions
         self.forward = BlockBuilder(fresh)
         self.backward = BlockBuilder(fresh)
         self.cotangents: tuple[ir.Operand | None, ...] = ()
-        self.not_fusible: frozenset[int] = frozenset()
+        self.not_fusible: frozenset[Place] = frozenset()
 
     def emit(self, seeding: Seeding, inputs: list[ir.Var]) -> None:
         """Emit both sweeps."""
-        root = self.regions.root
-        late = {*self.fusion.loops, *self.fusion.tail}
         self.tape.create(self.forward)
-        for position in range(len(root.block)):
-            if position not in late:
-                self.tape.forward_statement(root, position, self.forward)
-        scope = Scope(root, self.backward)
-        self.run.enter(scope)
-        seeding(self.run, scope)
-        for position in reversed(self.fusion.tail):
-            self.run.statement(position, scope)
-        self._check_tail()
-        for position in self.fusion.loops:
-            self._fused(position, scope)
-        for position in self.fusion.tail:
-            self.tape.forward_statement(root, position, self.backward)
-        for position in reversed(range(len(root.block))):
-            if position not in late:
-                self.run.statement(position, scope)
+        scope = Scope(self.regions.root, self.backward)
+        self.run.values.scopes.append(scope)
+        self._region(scope, self.forward, lambda: seeding(self.run, scope))
         self.cotangents = tuple(_input_cotangent(self.run, var) for var in inputs)
-        self.run.leave()
+        self.run.values.scopes.pop()
 
-    def _check_tail(self) -> None:
+    def _region(self, scope: Scope, forward: BlockBuilder, seeding: Callable[[], None]) -> None:
+        """Emit the forward sweep of a joint region into ``forward``, then reverse it.
+
+        The adjoint of what waits for fused loops (the tail) runs in two parts: before the loops
+        what leads to the cotangents of their results, behind them the rest, which may need the
+        results themselves.
+        """
+        region, run = scope.region, self.run
+        fusion = self.fusions.get(region, Fusion())
+        late = {*fusion.loops, *fusion.tail}
+        for position in range(len(region.block)):
+            if position not in late:
+                self.tape.forward_statement(region, position, forward)
+        run.values.enter_region(scope)
+        seeding()
+        waiting = {var for position in late for var in visit.definitions(region.block[position])}
+        arriving: dict[int, ir.Operand] = {}
+        outer_accepts = run.accepts
+        run.accepts = lambda var: var in waiting
+        for position in reversed(fusion.tail):
+            (target,) = visit.definitions(region.block[position])
+            if target in run.cotangents:
+                arriving[position] = run.cotangents[target]
+            run.statement(position, scope)
+        self._check_tail(region, late)
+        run.accepts = outer_accepts
+        for position in fusion.loops:
+            self._fused(position, scope)
+        for position in fusion.tail:
+            self.tape.forward_statement(region, position, scope.block)
+        run.accepts = lambda var: var not in waiting
+        for position in reversed(fusion.tail):
+            (target,) = visit.definitions(region.block[position])
+            if position in arriving:
+                run.cotangents[target] = arriving[position]
+            run.statement(position, scope)
+        run.accepts = outer_accepts
+        for position in reversed(range(len(region.block))):
+            if position not in late:
+                run.statement(position, scope)
+
+    def _check_tail(self, region: Region, late: set[int]) -> None:
         """On the trial run: refuse loops whose cotangents depend on their own results."""
         if not isinstance(self.run.values, Demands):
             return
-        late = {*self.fusion.loops, *self.fusion.tail}
         for var in self.run.values.asked:
             if (
-                self.regions.region_of.get(var) is self.regions.root
+                self.regions.region_of.get(var) is region
                 and self.regions.position_of[var] in late
             ):
-                self.not_fusible = frozenset(self.fusion.loops)
+                loops = self.fusions[region].loops
+                self.not_fusible |= {(region, position) for position in loops}
 
     def _fused(self, position: int, outer: Scope) -> None:
-        statement = self.regions.root.block[position]
+        statement = outer.region.block[position]
         assert isinstance(statement, ir.For)
-        region = self.regions.child(self.regions.root, position, "body")
+        region = self.regions.child(outer.region, position, "body")
         outer.block.origin = statement.origin
         inner = Scope(region, outer.block.nested())
-        self.tape.forward_region(region, inner.block)
         self.run.values.scopes.append(inner)
-        carried, is_sum = self.run.fused_body(statement.carried, inner)
-        self.run.leave()
+        carried, finals, is_sum = self.run.fused_body(
+            statement.carried,
+            inner,
+            lambda seeding: self._region(inner, inner.block, seeding),
+        )
+        self.run.values.scopes.pop()
         if not is_sum:
-            self.not_fusible |= {position}
+            self.not_fusible |= {(outer.region, position)}
         outer.block.emit(
             replace(statement, carried=statement.carried + carried, body=inner.block.block())
         )
+        for operand, seed in finals:
+            self.run.accumulate(operand, seed, outer)
 
 
 def _input_cotangent(run: BackwardSweep, var: ir.Var) -> ir.Operand | None:
@@ -343,7 +378,7 @@ def joint(
         new_results = tuple(cloner.operand(result) for result in results)
         whole = ir.Function(name, params, new_body, new_results, function.origin)
     return without_unused_callees(
-        simplify_program(ir.Program(simplify_function(whole), reversed_.callees))
+        simplify_program(ir.Program(whole, reversed_.callees), invariants=True)
     )
 
 
@@ -395,7 +430,9 @@ def split(reversed_: Reversed, name: str) -> tuple[ir.Program, ir.Program] | Non
         forward, body=reversed_.forward + block.block(), results=(*function.results, *kept)
     )
     first, second = (
-        without_unused_callees(simplify_program(ir.Program(each, reversed_.callees)))
+        without_unused_callees(
+            simplify_program(ir.Program(each, reversed_.callees), invariants=True)
+        )
         for each in (forward, backward)
     )
     return first, second

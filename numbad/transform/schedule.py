@@ -175,6 +175,7 @@ class Scheduler:
                         pending.append(operand)
         if not seen:
             return Plan(set(), set(), frozenset())
+        self._keep_together(seen, network)
         kept_by_source = network.source_side("source", "sink")
         recorded, recomputed = set(), set()
         for var in seen:
@@ -191,6 +192,19 @@ class Scheduler:
             for access in found.writes
         )
         return Plan(recomputed, recorded - local, restored)
+
+    def _keep_together(self, seen: set[ir.Var], network: Network) -> None:
+        """A shadow that the backward sweep allocates anew takes its views with it."""
+        for var in seen:
+            statement = self._regions.definition.get(var)
+            match statement:
+                case ir.Let(_, ir.Alloc(_, _, "shadow")):
+                    found = self._memory.of(var)
+                    for other in seen:
+                        if other != var and is_memory(other.type) and self._memory.of(other) is found:
+                            network.edge((other, "in"), (var, "in"), INFINITE)
+                case _:
+                    pass
 
     def _needs_of_undoing(self, found: AliasClass) -> list[ir.Var]:
         """Values that undoing the stores to the memory needs."""

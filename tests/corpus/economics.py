@@ -262,6 +262,8 @@ def _golden_maximum(grid, v, y, alpha, beta):
         0.9,
     ),
     wrt=(1, 3),
+    step=1e-5,
+    tolerance=10.0,
 )
 @njit
 def bellman_operator(grid, v, alpha, beta):

@@ -62,7 +62,12 @@ class RandomProgram:
         """Append some statements; ``scope`` grows with what they define."""
         for _ in range(self.random.randint(1, 5)):
             self.budget -= 1
-            kinds = [self.arithmetic] * 5 + [self.load, self.store, self.accumulate, self.comparison]
+            kinds = [self.arithmetic] * 5 + [
+                self.load,
+                self.store,
+                self.accumulate,
+                self.comparison,
+            ]
             kinds += [self.integer, self.select, self.view]
             if self.budget > 0 and depth < 3:
                 kinds += [self.loop, self.loop, self.branch, self.branch, self.while_]
@@ -131,9 +136,7 @@ class RandomProgram:
             chosen.append((self.fresh.var(type_, name), init))
         return chosen
 
-    def next_values(
-        self, inner: list[tuple[ir.Var, ir.Operand]], scope: Scope
-    ) -> list[ir.Operand]:
+    def next_values(self, inner: list[tuple[ir.Var, ir.Operand]], scope: Scope) -> list[ir.Operand]:
         """Return next values: often another carried value, so that swaps occur."""
         result: list[ir.Operand] = []
         for var, _ in inner:

@@ -18,7 +18,7 @@ def plain_entry(emitted: Emitted) -> Any:
     """Run the module with ``njit`` doing nothing."""
     text = emitted.text.replace("from numba import njit\n", "")
     namespace = {"njit": lambda function=None, **_: function or (lambda f: f), **emitted.bindings}
-    exec(compile(text, "<generated>", "exec"), namespace)  # noqa: S102
+    exec(compile(text, "<generated>", "exec"), namespace)
     return namespace[emitted.entry_name]
 
 

@@ -147,7 +147,7 @@ def type_widened_in_loop(x, n):
     return s
 
 
-@program(lambda r: (r.uniform(0.5, 1.5, 4),))
+@program(lambda r: (r.uniform(0.5, 1.5, 4),), step=0.3, tolerance=500.0)
 def explicit_casts(x):
     y = x.astype(np.float32)
     z = np.float64(y[0]) * x[1] + float(3)

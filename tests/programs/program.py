@@ -42,6 +42,9 @@ class Program:
         ``numba.njit`` accepts the function too.
     tolerance : float
         Factor on the table of tolerances, for ill-conditioned programs.
+    step : float
+        Largest step of the finite differences: small for programs with many branches, large for
+        programs that round to single precision.
     module : str
         Topic: last part of the name of the defining module.
     """
@@ -55,6 +58,7 @@ class Program:
     complex_step: bool = False
     jit: bool = True
     tolerance: float = 1.0
+    step: float = 1e-3
     module: str = ""
 
     def __str__(self) -> str:

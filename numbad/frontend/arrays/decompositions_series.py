@@ -25,7 +25,7 @@ def linspace(
         raise ValueError("Number of samples must be non-negative.")
     result = np.empty(num, inexact_dtype(start, stop) if dtype is None else dtype)
     gaps = num - 1 if endpoint else num
-    step = np.true_divide(stop - start, gaps)
+    step = np.true_divide(stop - start, gaps) if gaps > 0 else np.nan * (stop - start)
     for i in range(num):
         result[i] = start + i * step
     if endpoint and num > 1:

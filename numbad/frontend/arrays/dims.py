@@ -175,7 +175,8 @@ def may_overlap(builder: Builder, first: ir.Var, second: ir.Var) -> bool:
 
 
 def _is_parameter(builder: Builder, array: ir.Var) -> bool:
-    return array.id in state(builder).parameters
+    known = state(builder).parameters
+    return array.id in known or any(var.id == array.id for var in builder.live.variables)
 
 
 # --- broadcasting -----------------------------------------------------------------------------

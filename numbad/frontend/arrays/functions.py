@@ -17,7 +17,7 @@ from numbad.frontend.arrays.operations import choose, combine, is_operand
 from numbad.frontend.arrays.registry import HANDLERS, Handler, handles, method
 from numbad.frontend.arrays.signature import bind, is_given
 from numbad.frontend.arrays.subscripts import nonzero
-from numbad.frontend.arrays.support import Node, truth, value_of
+from numbad.frontend.arrays.support import Node, number_of, truth, value_of
 from numbad.frontend.values import OperandValue, StaticValue, TupleValue, Value
 from numbad.ir import nodes as ir
 from numbad.ir.types import Array, Scalar, is_complex, is_inexact
@@ -239,6 +239,23 @@ def nan_to_num(builder: Builder, args: list[Value], kwargs: dict[str, Value], no
         return choose(builder, builder.call(operator.ne, item, item), for_nan, result)
 
     return elements_of(builder, [x], dtype, one, node, 3)
+
+
+@handles(np.heaviside)
+def heaviside(builder: Builder, args: list[Value], kwargs: dict[str, Value], node: Node) -> Value:
+    """``np.heaviside``: 0 for negative numbers, 1 for positive ones, the second argument at 0."""
+    x, at_zero = bind(builder, "heaviside", "x1 x2", args, kwargs, node, 2)
+    found = promote([to_lazy(builder, value, node).dtype for value in (x, at_zero)])
+    dtype = found if found is not None and is_inexact(found) else Scalar("float64")
+
+    def one(item: ir.Operand, middle: ir.Operand) -> ir.Operand:
+        item, middle = builder.cast(item, dtype), builder.cast(middle, dtype)
+        zero, unit = number_of(dtype, 0), number_of(dtype, 1)
+        result = choose(builder, builder.call(operator.lt, item, zero), zero, item)
+        result = choose(builder, builder.call(operator.gt, item, zero), unit, result)
+        return choose(builder, builder.call(operator.eq, item, zero), middle, result)
+
+    return elements_of(builder, [x, at_zero], dtype, one, node)
 
 
 @method("astype")
