@@ -182,7 +182,20 @@ def record_fields(value: Any) -> dict[str, Any] | None:
     if cls.__module__.partition(".")[0] in {"numba", "numpy", "functools", "builtins", "scipy"}:
         return None
     fields = getattr(value, "__dict__", None)
-    return dict(fields) if isinstance(fields, dict) else None
+    slots = _slots(cls)
+    if not isinstance(fields, dict) and not slots:
+        return None
+    found = {name: getattr(value, name) for name in slots if hasattr(value, name)}
+    return found | dict(fields or {})
+
+
+def _slots(cls: type) -> tuple[str, ...]:
+    """Names of the slots of a class and its bases."""
+    names: list[str] = []
+    for base in reversed(cls.__mro__):
+        given = base.__dict__.get("__slots__", ())
+        names.extend((given,) if isinstance(given, str) else given)
+    return tuple(name for name in names if name not in ("__dict__", "__weakref__"))
 
 
 def children(tree: Tree) -> tuple[Tree, ...]:

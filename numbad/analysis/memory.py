@@ -88,7 +88,8 @@ class Memory:
         self, var: ir.Var, region: Region, first: int, last: int
     ) -> bool:
         """Whether memory of ``var`` may be written by statements ``first < i < last`` of a region
-        (nested ones included)."""
+        (nested ones included).
+        """
         return any(
             first < place < last
             for access in self.of(var).writes

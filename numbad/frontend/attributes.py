@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import ast
-import operator
+import functools
 import types as python_types
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from numbad.frontend import bindings
+from numbad.frontend.classes import class_of
 from numbad.frontend.sequences import describe, sentence
 from numbad.frontend.values import (
     BoundMethod,
@@ -22,6 +23,7 @@ from numbad.frontend.values import (
     RecordObject,
     Ref,
     StaticValue,
+    SuperValue,
     TupleValue,
     Value,
     is_array,
@@ -63,6 +65,15 @@ def getattr_(builder: Builder, value: Value, name: str, node: ast.AST | None) ->
                 is_none, AttributeError, f"'NoneType' object has no attribute '{name}'"
             )
             return getattr_(builder, inner, name, node)
+        case SuperValue(receiver, cls):
+            own = class_of(builder, receiver) or cls
+            order = own.__mro__
+            behind = order[order.index(cls) + 1 :]
+            if name == "__init__" and all("__init__" not in base.__dict__ for base in behind[:-1]):
+                return StaticValue(_nothing)
+            found = _class_attribute(builder, receiver, own, name, node, behind)
+            if found is not None:
+                return found
         case FunctionValue() if name == "__name__":
             return StaticValue(value.source.name)
         case Conflict(reason):
@@ -127,11 +138,20 @@ def _of_tuple(
     builder.error(node, sentence(f"{describe(builder, value)} has no attribute `{name}`."))
 
 
+def _nothing() -> None:
+    """Do nothing: what ``object.__init__`` does."""
+
+
 def _class_attribute(
-    builder: Builder, value: Value, cls: type, name: str, node: ast.AST | None
+    builder: Builder,
+    value: Value,
+    cls: type,
+    name: str,
+    node: ast.AST | None,
+    order: tuple[type, ...] | None = None,
 ) -> Value | None:
     """Attribute found on the class of an instance: a method, property or constant."""
-    for base in cls.__mro__:
+    for base in cls.__mro__ if order is None else order:
         if name in base.__dict__:
             found = base.__dict__[name]
             break
@@ -139,10 +159,13 @@ def _class_attribute(
         return None
     match found:
         case python_types.FunctionType():
-            builder.live.depend((("object", cls), ("attr", name)), "is", found)
+            if order is None:
+                builder.live.depend((("object", cls), ("attr", name)), "is", found)
             return BoundMethod(value, StaticValue(found))
         case property() if isinstance(found.fget, python_types.FunctionType):
             return builder.apply(StaticValue(found.fget), [value], {}, node)
+        case functools.cached_property():
+            return builder.apply(StaticValue(found.func), [value], {}, node)
         case staticmethod():
             return StaticValue(found.__func__)
         case classmethod():
@@ -201,12 +224,23 @@ def _of_static(builder: Builder, value: StaticValue, name: str, node: ast.AST | 
         builder.error(node, sentence(f"{describe(builder, value)} has no attribute `{name}`."))
 
 
-def setattr_(builder: Builder, owner: Value, name: str, value: Value, node: ast.AST | None) -> None:
-    """Do ``owner.name = value``."""
+def setattr_(
+    builder: Builder,
+    owner: Value,
+    name: str,
+    value: Value,
+    node: ast.AST | None,
+    *,
+    is_forced: bool = False,
+) -> None:
+    """Do ``owner.name = value``; ``is_forced`` is what ``object.__setattr__`` does."""
     if isinstance(owner, Ref):
         contents = builder.state.heap[owner.id]
         if isinstance(contents, RecordObject):
             builder.check_mutable(owner, node)
+            parameters = getattr(contents.cls, "__dataclass_params__", None)
+            if parameters is not None and parameters.frozen and not is_forced:
+                builder.error(node, f"`{contents.cls.__name__}` is frozen: it cannot be changed.")
             setter = getattr(contents.cls, name, None)
             if isinstance(setter, property):
                 if not isinstance(setter.fset, python_types.FunctionType):
@@ -239,4 +273,4 @@ def setattr_(builder: Builder, owner: Value, name: str, value: Value, node: ast.
     )
 
 
-__all__ = ["getattr_", "operator", "setattr_"]
+__all__ = ["getattr_", "setattr_"]

@@ -163,6 +163,17 @@ def hint_of(name: str) -> str:
     return "" if name.startswith(".accumulator") else hint(name)
 
 
+def consume(builder: Builder, token: int, node: ast.AST | None) -> None:
+    """Note that an iterator runs now, which it does only once; its frame is gone afterwards."""
+    if token not in builder.state.frames:
+        builder.error(
+            node,
+            "An iterator is consumed a second time.",
+            "It has no items left then.",
+            "Make it again, or a list of it first.",
+        )
+
+
 def operand_name(operand: ir.Operand) -> str:
     """Return the user's name of an operand, or an empty string."""
     return operand.name if isinstance(operand, ir.Var) else ""

@@ -41,6 +41,7 @@ from numbad.frontend import (
     operators,
     sequences,
 )
+from numbad.frontend.signals import DeadEnd
 from numbad.frontend.state import Code, Frame, LoopRecord, State
 from numbad.frontend.values import (
     NONE,
@@ -270,6 +271,12 @@ class Builder:
         args = (ir.Const(message, numba_bridge.string_type()),)
         failure = ir.Raise(exception, args, self.block.origin)
         self.emit(ir.If(condition, (failure,), (), (), self.block.origin))
+
+    def raise_now(self, exception: type[BaseException], message: str) -> NoReturn:
+        """Emit ``raise exception(message)``: what follows on this path is not walked."""
+        args = (ir.Const(message, numba_bridge.string_type()),)
+        self.emit(ir.Raise(exception, args, self.block.origin))
+        raise DeadEnd
 
     @contextmanager
     def nested(self) -> Iterator[BlockBuilder]:

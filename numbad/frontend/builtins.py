@@ -30,6 +30,7 @@ from numbad.frontend.values import (
     RangeValue,
     Ref,
     StaticValue,
+    SuperValue,
     TupleValue,
     Value,
 )
@@ -178,9 +179,25 @@ def _slice(builder: Builder, args: Args, kwargs: Kwargs, node: Node) -> Value:
 
 @_OTHERS.handles(super)
 def _super(builder: Builder, args: Args, kwargs: Kwargs, node: Node) -> Value:
-    builder.error(
-        node, "`super()` is not supported.", "", "Name the base class: `Base.method(self, ...)`."
-    )
+    if len(args) == 2:
+        return SuperValue(args[1], builder.as_static(args[0], "The class in `super`"))
+    frame = builder.frame
+    assert frame is not None
+    cell = frame.code.cells.get("__class__")
+    parameters = frame.code.node.args
+    names = [p.arg for p in [*parameters.posonlyargs, *parameters.args]]
+    if args or cell is None or not names:
+        builder.error(node, "`super()` is supported only in methods.")
+    return SuperValue(bindings.lookup(builder, names[0], node), cell.cell_contents)
+
+
+@_OTHERS.handles(object.__setattr__)
+def _object_setattr(builder: Builder, args: Args, kwargs: Kwargs, node: Node) -> Value:
+    from numbad.frontend import attributes
+
+    name = builder.as_static(args[1], "The name of an attribute")
+    attributes.setattr_(builder, args[0], name, args[2], node, is_forced=True)
+    return NONE
 
 
 @_OTHERS.handles(eval, exec, compile, open, input, globals, locals, vars, dir, id, hash, iter, next)

@@ -11,12 +11,11 @@ from typing import TYPE_CHECKING, Any
 import numba
 import numpy as np
 
-from numbad.frontend import bindings, consumers
+from numbad.frontend import bindings, consumers, iteration
 from numbad.frontend.registry import Table
 from numbad.frontend.sequences import items_of
 from numbad.frontend.values import (
     DictObject,
-    IteratorValue,
     OperandValue,
     PartialValue,
     RangeValue,
@@ -96,31 +95,31 @@ def _len(builder: Builder, args: Args, kwargs: Kwargs, node: Node) -> Value:
 
 @_TABLE.handles(zip)
 def _zip(builder: Builder, args: Args, kwargs: Kwargs, node: Node) -> Value:
-    return IteratorValue("zip", _settled(builder, args))
+    return iteration.iterator(builder, "zip", _settled(builder, args))
 
 
 @_TABLE.handles(enumerate)
 def _enumerate(builder: Builder, args: Args, kwargs: Kwargs, node: Node) -> Value:
     start = [*args[1:], *kwargs.values()]
     first = OperandValue(builder.as_index(start[0], node)) if start else builder.number(0)
-    return IteratorValue("enumerate", (*_settled(builder, args[:1]), first))
+    return iteration.iterator(builder, "enumerate", (*_settled(builder, args[:1]), first))
 
 
 @_TABLE.handles(reversed)
 def _reversed(builder: Builder, args: Args, kwargs: Kwargs, node: Node) -> Value:
-    return IteratorValue("reversed", _settled(builder, args))
+    return iteration.iterator(builder, "reversed", _settled(builder, args))
 
 
 @_TABLE.handles(map)
 def _map(builder: Builder, args: Args, kwargs: Kwargs, node: Node) -> Value:
-    return IteratorValue("map", _settled(builder, args[1:]), args[0])
+    return iteration.iterator(builder, "map", _settled(builder, args[1:]), args[0])
 
 
 @_TABLE.handles(filter)
 def _filter(builder: Builder, args: Args, kwargs: Kwargs, node: Node) -> Value:
     function = args[0]
     is_none = isinstance(function, StaticValue) and function.value is None
-    return IteratorValue("filter", _settled(builder, args[1:]), None if is_none else function)
+    return iteration.iterator(builder, "filter", _settled(builder, args[1:]), None if is_none else function)
 
 
 def _settled(builder: Builder, args: Args) -> tuple[Value, ...]:

@@ -32,6 +32,7 @@ from numbad.frontend.values import (
     OperandValue,
     Pending,
     Ref,
+    TupleValue,
     Value,
 )
 from numbad.ir import nodes as ir
@@ -247,6 +248,13 @@ class Carrying:
 
     def _discover(self, initial: State, final: State) -> bool:
         """Find changes of things that were not expected to change; True if there are any."""
+        if self.entry.frames.keys() - final.frames.keys():
+            self.builder.error(
+                self.node,
+                "An iterator that was made before a loop is consumed inside it.",
+                "It would be empty from the second iteration on.",
+                "Make it inside the loop.",
+            )
         found = False
         keys = set(self.keys)
         for frame in self.entry.frames:
@@ -325,6 +333,10 @@ class Carrying:
                     again = True
             if self._is_dead(key, entries.get(key), used):
                 continue
+            if isinstance(template, Conflict) and isinstance(
+                self._source(key, self.entry), TupleValue
+            ):
+                self._prefer_unrolling()
             wanted[key] = template
         if self._share(wanted, final) or again:
             self._remember()

@@ -34,6 +34,10 @@ def construct(
     """Walk ``cls(*args, **kwargs)``."""
     if issubclass(cls, tuple) and hasattr(cls, "_fields"):
         return _namedtuple(builder, cls, args, kwargs, node)
+    if cls.__module__.startswith("numba.typed"):
+        builder.error(
+            node, f"`numba.typed.{cls.__name__}` is not supported.", "", "Use an array or a list."
+        )
     if issubclass(cls, BaseException):
         known = [builder.as_static(arg, "The argument of an exception") for arg in args]
         return StaticValue(cls(*known))

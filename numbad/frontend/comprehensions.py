@@ -74,12 +74,14 @@ def run_generator(
         finally:
             builder.frame = inner
 
+    bindings.consume(builder, inner.id, node)
     builder.frame = inner
     try:
         first = builder.state.frames[inner.id].get(".first", StaticValue(None))
         _clauses(builder, node.generators, one, first)
     finally:
         builder.frame = consumer
+    builder.state.frames.pop(inner.id, None)
 
 
 def _enter(builder: Builder, node: ast.AST) -> int:

@@ -36,6 +36,7 @@ def run(
     if not isinstance(generator.source, Code):
         comprehensions.run_generator(builder, generator, body)
         return
+    bindings.consume(builder, generator.frame, node)
     outer = (builder.frame, builder.node, builder.site, builder.block.origin)
     consumer = Consumer(body, builder.frame, builder.node, builder.site, builder.consumer)
     builder.frame = builder.frames[generator.frame]
@@ -49,6 +50,7 @@ def run(
         builder.frame, builder.node, builder.site = outer[:3]
         builder.block.origin = outer[3]
         builder.consumer = consumer.outer
+    builder.state.frames.pop(generator.frame, None)
 
 
 def yield_(builder: Builder, value_node: ast.expr | None, node: ast.AST) -> Value:

@@ -106,8 +106,10 @@ def _of_items(
         position = builder.as_static(index)
         try:
             return items[operator.index(position)]
-        except (IndexError, TypeError) as failure:
-            builder.error(node, sentence(f"{failure} (length {len(items)})."))
+        except IndexError as failure:
+            builder.raise_now(IndexError, str(failure))
+        except TypeError as failure:
+            builder.error(node, sentence(f"{failure}."))
     position = builder.as_index(index, node)
     return _selected(builder, items, position, node)
 
@@ -180,7 +182,7 @@ def _of_object(
         case DictObject(keys, items):
             key = builder.as_static(index, "A key of a dict")
             if key not in keys:
-                builder.error(node, f"The dict has no key {key!r} here.")
+                builder.raise_now(KeyError, str(key))
             return items[keys.index(key)]
         case RecordObject():
             method = operators.special_method(builder, ref, "__getitem__")
@@ -250,7 +252,9 @@ def _of_static(builder: Builder, value: StaticValue, index: Value, node: ast.AST
             if isinstance(found, list | dict):
                 return builder.live.item(value, key)
             return builder.static(found[key])
-        except (LookupError, TypeError) as failure:
+        except LookupError as failure:
+            builder.raise_now(type(failure), str(failure))
+        except TypeError as failure:
             builder.error(node, f"Indexing raises {type(failure).__name__}: {failure}.")
     builder.error(node, sentence(f"{describe(builder, value)} cannot be indexed."))
 
@@ -324,8 +328,8 @@ def _set_object_item(
                 changed = list(items)
                 try:
                     changed[position] = value
-                except IndexError:
-                    builder.error(node, f"The index {position} is out of range for this list.")
+                except IndexError as failure:
+                    builder.raise_now(IndexError, str(failure))
                 builder.state.heap[ref.id] = ListObject(tuple(changed))
                 return
             make_dynamic(builder, ref, value, node)

@@ -160,7 +160,18 @@ def item_at(builder: Builder, source: Listed | Direct | Indexed, position: ir.Op
             return at(position)
 
 
+def iterator(
+    builder: Builder, kind: str, sources: tuple[Value, ...], function: Value | None = None
+) -> IteratorValue:
+    """Return a new iterator over other iterables."""
+    token = builder.next_id()
+    builder.state.frames[token] = {}
+    return IteratorValue(kind, sources, function, token)
+
+
 def _iterator(builder: Builder, iterable: IteratorValue, node: ast.AST | None) -> Plan:
+    bindings.consume(builder, iterable.token, node)
+    del builder.state.frames[iterable.token]
     plans = [plan(builder, source, node) for source in iterable.sources[: _sources(iterable)]]
     generated = [each for each in plans if isinstance(each, Generated)]
     if iterable.kind == "filter":

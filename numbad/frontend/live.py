@@ -206,15 +206,44 @@ class Live:
     def pin(self, operand: ir.Operand) -> Any:
         """Return the present value of a lifted number and make the program depend on it.
 
-        None if the operand is not a lifted number.
+        Sums and the like of lifted numbers and constants count too. None if the operand is not
+        known in this way.
         """
-        if not isinstance(operand, ir.Var) or operand.id not in self._origins:
-            return None
-        path, found = self._origins[operand.id]
-        if isinstance(found, np.ndarray):
-            return None
-        self.depend(path, "equal", found)
+        used: list[tuple[Path, Any]] = []
+        found = self._present(operand, used)
+        if found is not None:
+            for path, value in used:
+                self.depend(path, "equal", value)
         return found
+
+    def _present(self, operand: ir.Operand, used: list[tuple[Path, Any]]) -> Any:
+        if isinstance(operand, ir.Const):
+            return operand.value
+        if not isinstance(operand, ir.Var):
+            return None
+        if operand.id in self._origins:
+            path, found = self._origins[operand.id]
+            if isinstance(found, np.ndarray):
+                return None
+            used.append((path, found))
+            return found
+        match self.builder.definitions.get(operand.id):
+            case ir.Call(fn, args):
+                values = [self._present(arg, used) for arg in args]
+                if any(value is None for value in values):
+                    return None
+                constants = [folding.as_constant(value) for value in values]
+                if any(constant is None for constant in constants):
+                    return None
+                folded = folding.fold(fn, tuple(c for c in constants if c is not None))
+                return None if folded is None else folded.value
+            case ir.Cast(inner):
+                found = self._present(inner, used)
+                constant = None if found is None else folding.as_constant(found)
+                cast = None if constant is None else folding.cast(constant, operand.type)
+                return None if cast is None else cast.value
+            case _:
+                return None
 
     def is_lifted(self, operand: ir.Operand) -> bool:
         """Whether the operand is a number or array read from a live path."""
@@ -283,6 +312,8 @@ def constant_value(builder: Builder, found: Any) -> Value:
     constant = folding.as_constant(found)
     if constant is not None:
         return OperandValue(constant)
+    if isinstance(found, np.ndarray):
+        return builder.live.value(found, (("object", found),))
     if isinstance(found, tuple) and (type(found) is tuple or hasattr(type(found), "_fields")):
         cls = None if type(found) is tuple else type(found)
         return TupleValue(tuple(constant_value(builder, item) for item in found), cls)
@@ -300,7 +331,10 @@ def argument_value(
         case structure.Leaf():
             return OperandValue(leaf(tree, name))
         case structure.Static(value):
-            return StaticValue(value)
+            if value is None or isinstance(value, str | bytes):
+                return StaticValue(value)
+            refuse_data(builder, value, f"The argument `{name}`")
+            return StaticValue(value, (("object", value),))
         case structure.Sequence_(items, cls):
             fields: tuple[Any, ...] = getattr(cls, "_fields", range(len(items)))
             separator = "_" if hasattr(cls, "_fields") else ""
@@ -325,6 +359,25 @@ def argument_value(
                 for field, item in zip(names, items, strict=True)
             )
             return builder.new_object(RecordObject(cls, names, values, external=True))
+
+
+def refuse_data(builder: Builder, value: Any, what: str) -> None:
+    """Refuse containers of numbers that are neither arrays nor Python's."""
+    if isinstance(value, np.ndarray | np.generic):
+        builder.error(
+            None,
+            f"{what} is an array of dtype {value.dtype}.",
+            "Only numbers of 8 to 64 bits and complex numbers are supported in arrays.",
+            "Convert it with `astype`, or pass the fields of a structured array one by one.",
+        )
+    cls = type(value)
+    if cls.__module__.startswith("numba.typed") or hasattr(cls, "_numba_type_"):
+        builder.error(
+            None,
+            f"{what} is a `{cls.__module__}.{cls.__name__}`.",
+            "Its contents are not visible to the front end.",
+            "Use an array, a tuple or a list.",
+        )
 
 
 def result_type_of(value: Any) -> Any:

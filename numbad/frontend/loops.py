@@ -22,7 +22,7 @@ from numbad.frontend.jumps import GuardedFor
 from numbad.frontend.sequences import select
 from numbad.frontend.signals import DeadEnd, NeedsUnrolling
 from numbad.frontend.state import assigned_names, targets_of
-from numbad.frontend.values import NONE, OperandValue, Value
+from numbad.frontend.values import NONE, DynamicList, OperandValue, Ref, Value
 from numbad.ir import nodes as ir
 from numbad.ir.build import BlockBuilder
 from numbad.ir.types import BOOL, INT64
@@ -101,10 +101,23 @@ def run(
     match plan:
         case Listed(items):
             _unroll(builder, list(items), body, flag, node)
+            _check_length(builder, iterable, len(items), node)
         case Direct(start, stop, step):
             _run_range(builder, plan, (start, stop, step), body, node, names, flag)
         case Indexed(count):
             _run_range(builder, plan, (_ZERO, count, _ONE), body, node, names, flag)
+
+
+def _check_length(builder: Builder, iterable: Value, length: int, node: ast.AST | None) -> None:
+    if isinstance(iterable, Ref) and iterable.id in builder.state.heap:
+        contents = builder.state.heap[iterable.id]
+        if isinstance(contents, DynamicList) or len(contents.items) != length:
+            builder.error(
+                node,
+                "A list or dict changes its length while a loop runs over it.",
+                "",
+                "Loop over a copy.",
+            )
 
 
 class ambient:  # noqa: N801 (used like a function)

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from numbad.frontend import templates
-from numbad.frontend.bindings import hint_of, settle_pending
+from numbad.frontend.bindings import hint_of, settle_pending, settled
 from numbad.frontend.signals import DeadEnd, NeedsDynamicList, Skip
 from numbad.frontend.state import State, loads_of
 from numbad.frontend.templates import MISSING, Joined, Source, Template
@@ -142,7 +142,7 @@ def _walk(builder: Builder, entry: State, side: Side) -> _Path:
     with builder.nested() as block:
         path = _Path(block, builder.state, NONE)
         try:
-            path.value = side()
+            path.value = settled(builder, side())
         except DeadEnd:
             path.is_dead = True
         except Skip:
@@ -182,8 +182,11 @@ class _Merger:
         builder = self.builder
         self._check_lists()
         frames: dict[int, dict[str, Value]] = {}
-        for id_ in self.first.state.frames.keys() | self.second.state.frames.keys():
-            frames[id_] = self._frame(id_)
+        ones, others = self.first.state.frames, self.second.state.frames
+        for id_ in dict.fromkeys([*ones, *others]):
+            # A frame of before that a side has dropped belongs to an iterator consumed there.
+            if id_ not in self.entry.frames or (id_ in ones and id_ in others):
+                frames[id_] = self._frame(id_)
         heap = {
             id_: self._object(id_) for id_ in self.first.state.heap if id_ in self.second.state.heap
         }

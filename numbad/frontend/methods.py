@@ -199,7 +199,7 @@ def _of_dict(
             if wanted not in dict(pairs):
                 if rest:
                     return rest[0]
-                builder.error(node, f"The dict has no key {wanted!r} here.")
+                builder.raise_now(KeyError, str(wanted))
             found = dict(pairs)[wanted]
             delete_item(builder, receiver, key, node)
             return found
@@ -226,7 +226,7 @@ def delete_item(builder: Builder, owner: Value, index: Value, node: ast.AST | No
             key = builder.as_static(index, "A key of a dict")
             entries = dict(zip(contents.keys, contents.items, strict=True))
             if key not in entries:
-                builder.error(node, f"The dict has no key {key!r} here.")
+                builder.raise_now(KeyError, str(key))
             del entries[key]
             builder.state.heap[owner.id] = DictObject(tuple(entries), tuple(entries.values()))
             return
@@ -279,7 +279,7 @@ def _pop(builder: Builder, ref: Ref, args: list[Value], node: ast.AST | None) ->
         try:
             item = values.pop(position)
         except IndexError:
-            builder.error(node, "This pops from an empty list.")
+            builder.raise_now(IndexError, "pop from empty list")
         _set(builder, ref, values)
         return item
     if args and not (builder.is_static(args[0]) and builder.as_static(args[0]) == -1):

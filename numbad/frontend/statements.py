@@ -109,7 +109,13 @@ def unpack(builder: Builder, value: Value, elements: list[ast.expr], node: ast.A
     items = _unpackable(builder, value, count, bool(starred), node)
     if not starred:
         if len(items) != count:
-            builder.error(node, f"{len(items)} values cannot be unpacked into {count} names.")
+            few = len(items) < count
+            builder.raise_now(
+                ValueError,
+                f"not enough values to unpack (expected {count}, got {len(items)})"
+                if few
+                else f"too many values to unpack (expected {count})",
+            )
         return [bindings.settled(builder, item) for item in items]
     first = starred[0]
     behind = count - first - 1

@@ -35,6 +35,7 @@ from numbad.frontend.values import (
     Ref,
     SliceValue,
     StaticValue,
+    SuperValue,
     TupleValue,
     Value,
 )
@@ -173,8 +174,15 @@ def join(
         case Joined(one_contents), Joined(other_contents):
             return _join_joined(one_contents, other_contents, left_state, right_state, known)
         case IteratorValue(kind, sources, function), IteratorValue(other_kind, other_sources, g):
-            if kind == other_kind and function == g and len(sources) == len(other_sources):
-                return _checked(IteratorValue(kind, _each(sources, other_sources, again), function))
+            if (
+                kind == other_kind
+                and function == g
+                and len(sources) == len(other_sources)
+                and left.token == right.token
+            ):
+                return _checked(IteratorValue(
+                        kind, _each(sources, other_sources, again), function, left.token
+                    ))
         case _:
             pass
     if left == right:
@@ -512,8 +520,10 @@ def instantiate(builder: Builder, template: Template, source: Iterator[ir.Operan
         case PartialValue(function, args, kwargs):
             new_args = tuple(again(arg) for arg in args)
             return PartialValue(function, new_args, tuple((n, again(v)) for n, v in kwargs))
-        case IteratorValue(kind, sources, function_):
-            return IteratorValue(kind, tuple(again(item) for item in sources), function_)
+        case IteratorValue(kind, sources, function_, token):
+            return IteratorValue(
+                kind, tuple(again(item) for item in sources), function_, token
+            )
         case Joined(contents):
             return builder.new_object(instantiate_object(builder, contents, source, shared=True))
         case (
@@ -522,6 +532,7 @@ def instantiate(builder: Builder, template: Template, source: Iterator[ir.Operan
             | FunctionValue()
             | Ref()
             | GeneratorValue()
+            | SuperValue()
             | Conflict()
             | Pending()
         ):

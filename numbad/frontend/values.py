@@ -128,11 +128,15 @@ class Ref:
 
 @dataclass(frozen=True, slots=True)
 class IteratorValue:
-    """``kind`` is one of ``zip enumerate reversed map filter items``; consumed by a loop."""
+    """``kind`` is one of ``zip enumerate reversed map filter``; consumed by a loop, once.
+
+    ``token`` is a frame that exists until then.
+    """
 
     kind: str
     sources: tuple[Value, ...]
     function: Value | None = None
+    token: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,6 +153,14 @@ class OptionalValue:
 
     is_none: ir.Operand
     value: Value
+
+
+@dataclass(frozen=True, slots=True)
+class SuperValue:
+    """``super()``: attributes of ``receiver`` found behind ``cls`` in its class's order."""
+
+    receiver: Value
+    cls: type
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,6 +193,7 @@ Value = (
     | IteratorValue
     | GeneratorValue
     | OptionalValue
+    | SuperValue
     | Conflict
     | Pending
 )

@@ -306,7 +306,8 @@ class Raise:
 @dataclass(frozen=True, slots=True)
 class Carried:
     """A loop-carried value: ``inner`` in the body, first ``init``, then each ``next``; finally
-    ``result``."""
+    ``result``.
+    """
 
     inner: Var
     init: Operand

@@ -159,3 +159,14 @@ def tangent_type(type_: Type) -> Type | None:
             return Tuple(tuple(i or o for i, o in zip(inner_types, items, strict=True)), cls)
         case Opaque():
             return None
+
+
+def element_of(type_: Type) -> Type:
+    """Return the type of the elements of an array, list or stack."""
+    match type_:
+        case Array(dtype):
+            return dtype
+        case List(item) | Stack(item):
+            return item
+        case _:
+            raise AssertionError(f"{type_} is not memory")

@@ -349,3 +349,27 @@ def inline(
     cloner = Cloner(fresh, dict(zip(function.params, arguments, strict=True)))
     body = cloner.block(function.body)
     return body, tuple(cloner.operand(result) for result in function.results)
+
+
+def with_origin(statement: ir.Stmt, origin: ir.Origin | None) -> ir.Stmt:
+    """Return the statement, its regions included, with another origin."""
+    match statement:
+        case ir.For(body=body):
+            inner = tuple(with_origin(each, origin) for each in body)
+            return replace(statement, origin=origin, body=inner)
+        case ir.While(before=before, body=body):
+            return replace(
+                statement,
+                origin=origin,
+                before=tuple(with_origin(each, origin) for each in before),
+                body=tuple(with_origin(each, origin) for each in body),
+            )
+        case ir.If(then=then, orelse=orelse):
+            return replace(
+                statement,
+                origin=origin,
+                then=tuple(with_origin(each, origin) for each in then),
+                orelse=tuple(with_origin(each, origin) for each in orelse),
+            )
+        case _:
+            return replace(statement, origin=origin)

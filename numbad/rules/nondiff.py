@@ -10,6 +10,7 @@ import math
 
 import numpy as np
 
+from numbad.kernels.searching import search_left, search_right
 from numbad.rules.declare import missing, zero_derivative
 
 zero_derivative(
@@ -21,6 +22,8 @@ zero_derivative(
     np.ceil,
     np.trunc,
     np.rint,
+    np.round,
+    np.around,
     np.sign,
     np.spacing,
     math.ulp,
@@ -57,6 +60,15 @@ zero_derivative(
     note="a truth value",
 )
 zero_derivative(math.factorial, math.comb, math.perm, math.isqrt, note="of integers")
+zero_derivative(
+    np.argsort,
+    np.nonzero,
+    np.flatnonzero,
+    np.searchsorted,
+    search_left,
+    search_right,
+    note="places of elements",
+)
 zero_derivative(len, hash, ord, chr, id, note="not a real number")
 
 missing(

@@ -6,7 +6,17 @@ import operator
 
 from numbad.ir import nodes as ir
 from numbad.ir.build import BlockBuilder
-from numbad.ir.types import FLOAT32, FLOAT64, INT64, Lanes, Scalar, Type, is_complex, is_integer, is_real
+from numbad.ir.types import (
+    FLOAT32,
+    FLOAT64,
+    INT64,
+    Lanes,
+    Scalar,
+    Type,
+    is_complex,
+    is_integer,
+    is_real,
+)
 
 ZERO = ir.Const(0, INT64)
 ONE = ir.Const(1, INT64)

@@ -11,39 +11,31 @@ Primal values are asked of a ``Values`` object, which decides where they come fr
 
 from __future__ import annotations
 
-import ast
-import inspect
 import operator
-import textwrap
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any, assert_never
-
-import numpy as np
+from typing import assert_never
 
 from numbad.analysis.activity import Activity
 from numbad.analysis.regions import Region, Regions
 from numbad.errors import UnsupportedSyntax
 from numbad.ir import nodes as ir
 from numbad.ir import visit
-from numbad.ir.build import BlockBuilder, Fresh
+from numbad.ir.build import Fresh
 from numbad.ir.types import (
-    BOOL,
     INT64,
     Array,
     List,
-    Stack,
     Tuple,
-    is_complex,
-    is_inexact,
+    element_of,
     is_memory,
     tangent_type,
 )
-from numbad.rules.forms import LinearRule, PairRule, ScalarRule, ZeroDerivative
 from numbad.transform import arith
-from numbad.transform.augment import Augmented, Invocation
-from numbad.transform.derivatives import RESULT, Derivatives, Partial
-from numbad.transform.pairs import backward_type
+from numbad.transform.adjoints import CallAdjoints
+from numbad.transform.arrays import total
+from numbad.transform.augment import Augmented
+from numbad.transform.derivatives import Derivatives
 from numbad.transform.tape import counter
 from numbad.transform.values import Scope, Values
 
@@ -67,8 +59,9 @@ class BackwardSweep:
         self.derivatives = derivatives
         self.values = values
         self.cotangents: Cotangents = {}
+        self.late: set[ir.Var] = set()
         self.accepts: Callable[[ir.Var], bool] = lambda _: True
-        self._item_cotangents: dict[tuple[ir.Var, int], ir.Operand] = {}
+        self.calls = CallAdjoints(self)
         self._shadows = frozenset(augmented.shadow.values())
         values.make_shadow = self._make_shadow
 
@@ -125,7 +118,7 @@ class BackwardSweep:
 
     def accumulate(self, operand: ir.Operand, contribution: ir.Operand, scope: Scope) -> None:
         """Add to the cotangent of a scalar."""
-        if not self._wants(operand):
+        if not self.wants(operand):
             return
         assert isinstance(operand, ir.Var)
         type_ = tangent_type(operand.type)
@@ -140,7 +133,7 @@ class BackwardSweep:
             type_, operator.add, present, contribution, name=name
         )
 
-    def _wants(self, operand: ir.Operand) -> bool:
+    def wants(self, operand: ir.Operand) -> bool:
         """Whether contributions to the cotangent of the operand are to be computed now."""
         return (
             isinstance(operand, ir.Var)
@@ -171,7 +164,7 @@ class BackwardSweep:
             case ir.Append(array, value) if array not in self._shadows:
                 if self.activity.is_active(array) and not is_memory(value.type):
                     shadow = self.shadow(array)
-                    popped = scope.block.let(element_type(shadow), ir.Pop(shadow))
+                    popped = scope.block.let(element_of(shadow.type), ir.Pop(shadow))
                     self.accumulate(value, popped, scope)
             case ir.For():
                 self._for(position, statement, scope)
@@ -457,7 +450,7 @@ class BackwardSweep:
             case _:
                 assert isinstance(memory.type, List)
                 length = self.values.primal(self.augmented.length[memory])
-                fill = arith.zero(element_type(shadow))
+                fill = arith.zero(element_of(shadow.type))
                 made = scope.block.let(shadow.type, ir.Alloc((length,), fill, "shadow"))
         scope.known[shadow] = made
         return made
@@ -468,7 +461,7 @@ class BackwardSweep:
         if target in self._shadows or target in self.augmented.invoked:
             return
         if target in self.augmented.invocations:
-            self._invocation(self.augmented.invocations[target], scope)
+            self.calls.invocation(self.augmented.invocations[target], scope)
             return
         match expr:
             case ir.Alloc(_, fill):
@@ -481,14 +474,14 @@ class BackwardSweep:
                 return
             case ir.Pop(array) if self.activity.is_active(target) and not is_memory(target.type):
                 shadow = self.shadow(array)
-                cotangent = self.cotangents.pop(target, arith.zero(element_type(shadow)))
+                cotangent = self.cotangents.pop(target, arith.zero(element_of(shadow.type)))
                 scope.block.emit(ir.Append(shadow, cotangent, scope.block.origin))
                 return
             case ir.Call() if isinstance(target.type, Array | Tuple) or any(
                 is_memory(a.type) for a in expr.args
             ):
                 if self.activity.is_active(target):
-                    self._array_call(target, expr, statement, scope)
+                    self.calls.array_call(target, expr, statement, scope)
                 return
             case _:
                 pass
@@ -499,9 +492,9 @@ class BackwardSweep:
             case ir.TupleItem(ir.Var() as value, position) if (
                 value in self.augmented.invoked or value in self.augmented.tuple_shadows
             ):
-                self._item_cotangents[value, position] = cotangent
+                self.calls.item_cotangents[value, position] = cotangent
             case ir.Call():
-                self._call(target, expr, cotangent, statement, scope)
+                self.calls.scalar_call(target, expr, cotangent, statement, scope)
             case ir.Select(condition, if_true, if_false):
                 self._select(condition, if_true, if_false, cotangent, scope)
             case ir.Cast(value):
@@ -516,73 +509,6 @@ class BackwardSweep:
                     origin=statement.origin,
                 )
 
-    def _call(
-        self,
-        target: ir.Var,
-        call: ir.Call,
-        cotangent: ir.Operand,
-        statement: ir.Let,
-        scope: Scope,
-    ) -> None:
-        rule = self.derivatives.rule(call, statement.origin)
-        if isinstance(rule, ZeroDerivative):
-            return
-        if isinstance(rule, ScalarRule):
-            for partial in self.derivatives.partials(call, target):
-                if partial is None or not self._wants(call.args[partial.position]):
-                    continue
-                contribution = self._contribution(target, call, partial, cotangent, scope)
-                self.accumulate(call.args[partial.position], contribution, scope)
-            return
-        self._general_call(target, call, rule, cotangent, statement, scope)
-
-    def _contribution(
-        self,
-        target: ir.Var,
-        call: ir.Call,
-        partial: Partial,
-        cotangent: ir.Operand,
-        scope: Scope,
-    ) -> ir.Operand:
-        block = scope.block
-        slope: ir.Operand
-        if partial.constant is not None:
-            slope = partial.constant
-        else:
-            assert partial.function is not None
-            slope = self._partial_value(target, call, partial, scope)
-        if is_complex(slope.type):
-            slope = (
-                ir.Const(slope.value.conjugate(), slope.type)
-                if isinstance(slope, ir.Const)
-                else block.call(slope.type, np.conjugate, slope)
-            )
-        product = arith.multiply(block, cotangent, slope)
-        # Zero times an infinity is zero here, whichever of the two factors can be infinite.
-        factors = [cotangent] if partial.singular else []
-        if partial.constant is None and self.activity.is_exposed(target):
-            factors.append(slope)
-        for factor in factors:
-            if not isinstance(factor, ir.Const):
-                nonzero = block.call(BOOL, operator.ne, factor, arith.zero(factor.type))
-                zero = arith.zero(product.type)
-                product = block.let(product.type, ir.Select(nonzero, product, zero))
-        return product
-
-    def _partial_value(
-        self, target: ir.Var, call: ir.Call, partial: Partial, scope: Scope
-    ) -> ir.Operand:
-        function = partial.function
-        assert function is not None
-        arguments = []
-        for read, param in zip(partial.reads, function.params, strict=True):
-            source = target if read == RESULT else call.args[read]
-            arguments.append(arith.cast(scope.block, self.values.primal(source), param.type))
-        body, (slope,) = visit.inline(function, tuple(arguments), scope.block.fresh)
-        for statement in body:
-            scope.block.emit(with_origin(statement, scope.block.origin))
-        return slope
-
     def _select(
         self,
         condition: ir.Operand,
@@ -593,44 +519,12 @@ class BackwardSweep:
     ) -> None:
         chosen = self.values.primal(condition)
         zero = arith.zero(cotangent.type)
-        if self._wants(if_true):
+        if self.wants(if_true):
             part = scope.block.let(cotangent.type, ir.Select(chosen, cotangent, zero))
             self.accumulate(if_true, part, scope)
-        if self._wants(if_false):
+        if self.wants(if_false):
             part = scope.block.let(cotangent.type, ir.Select(chosen, zero, cotangent))
             self.accumulate(if_false, part, scope)
-
-    def _invocation(self, invocation: Invocation, scope: Scope) -> None:
-        """Call the backward function of a callee."""
-        pair, target = invocation.pair, invocation.target
-        seeds: list[ir.Operand] = []
-        for position in pair.results(memory=False):
-            type_ = tangent_type(pair.function.results[position].type)
-            assert type_ is not None
-            if len(pair.function.results) == 1:
-                found = self.cotangents.pop(target, None)
-            else:
-                found = self._item_cotangents.pop((target, position), None)
-            seeds.append(arith.zero(type_) if found is None else found)
-        shadows: list[ir.Operand] = []
-        for position in pair.memory_inputs():
-            argument = invocation.args[position]
-            assert isinstance(argument, ir.Var)
-            shadows.append(self.shadow(argument))
-        shadows += [self.values.primal(shadow) for shadow in invocation.result_shadows]
-        whole = scope.block.let(
-            backward_type(pair),
-            ir.Invoke(pair.backward_name, (*seeds, *shadows, *self.augmented.tape_lists)),
-        )
-        inputs = pair.scalar_inputs()
-        items: list[ir.Operand] = [whole]
-        if isinstance(whole.type, Tuple):
-            items = [
-                scope.block.let(type_, ir.TupleItem(whole, position))
-                for position, type_ in enumerate(whole.type.items)
-            ]
-        for position, cotangent in zip(inputs, items, strict=True):
-            self.accumulate(invocation.args[position], cotangent, scope)
 
     # --- memory -----------------------------------------------------------------------------------
 
@@ -639,7 +533,7 @@ class BackwardSweep:
     ) -> ir.Operand:
         shadow = self.shadow(array)
         place = tuple(self.values.primal(item) for item in index)
-        return scope.block.let(element_type(shadow), ir.Load(shadow, place))
+        return scope.block.let(element_of(shadow.type), ir.Load(shadow, place))
 
     def _store(
         self, array: ir.Var, index: tuple[ir.Operand, ...], value: ir.Operand, scope: Scope
@@ -648,7 +542,7 @@ class BackwardSweep:
             return
         shadow = self.shadow(array)
         place = tuple(self.values.primal(item) for item in index)
-        type_ = element_type(shadow)
+        type_ = element_of(shadow.type)
         if self.activity.is_active(value):
             element = scope.block.let(type_, ir.Load(shadow, place))
             self.accumulate(value, element, scope)
@@ -665,8 +559,6 @@ class BackwardSweep:
 
     def _total(self, shadow: ir.Var, scope: Scope) -> ir.Operand:
         """Sum the elements of a shadow."""
-        from numbad.transform.arrays import total
-
         return total(scope.block, shadow)
 
     def _open_segment(
@@ -686,167 +578,3 @@ class BackwardSweep:
         else:
             expr = ir.Release(shadow_stack, size)
         return scope.block.let(self.augmented.shadow[target].type, expr)
-
-    # --- array-level calls --------------------------------------------------------------------------
-
-    def _array_call(
-        self, target: ir.Var, call: ir.Call, statement: ir.Let, scope: Scope
-    ) -> None:
-        rule = self.derivatives.rule(call, statement.origin)
-        if isinstance(rule, ZeroDerivative):
-            return
-        cotangent: ir.Operand
-        if is_memory(target.type):
-            cotangent = self.shadow(target)
-        elif isinstance(target.type, Tuple):
-            cotangent = self._tuple_cotangent(target, scope)
-        else:
-            found = self.cotangents.pop(target, None)
-            if found is None:
-                return
-            cotangent = found
-        self._general_call(target, call, rule, cotangent, statement, scope)
-
-    def _tuple_cotangent(self, target: ir.Var, scope: Scope) -> ir.Operand:
-        """Collect the cotangents of the items of a tuple that a call returned."""
-        assert isinstance(target.type, Tuple)
-        items: list[ir.Operand] = []
-        shadows = self.augmented.tuple_shadows[target]
-        for position, (type_, shadow) in enumerate(zip(target.type.items, shadows, strict=True)):
-            if shadow is not None:
-                items.append(self.values.primal(shadow))
-                continue
-            item_type = tangent_type(type_)
-            if item_type is None:
-                items.append(ir.Const(0, INT64))
-                continue
-            zero = arith.zero(item_type)
-            items.append(self._item_cotangents.pop((target, position), zero))
-        made = Tuple(tuple(item.type for item in items))
-        return scope.block.let(made, ir.MakeTuple(tuple(items)))
-
-    def _general_call(
-        self,
-        target: ir.Var,
-        call: ir.Call,
-        rule: object,
-        cotangent: ir.Operand,
-        statement: ir.Let,
-        scope: Scope,
-    ) -> None:
-        from numbad.transform.arrays import add_into
-
-        body, reads_result, positions = self._vjp(rule, call, statement)
-        types = (cotangent.type, *(arg.type for arg in call.args))
-        if reads_result:
-            types = (*types, target.type)
-        function = self.derivatives.body(body, types, reads_result)
-        sources: list[ir.Operand] = [cotangent, *call.args] + ([target] if reads_result else [])
-        active = [
-            (order, position)
-            for order, position in enumerate(positions)
-            if self.activity.is_active(call.args[position])
-        ]
-        used = _needed_params(function, [order for order, _ in active])
-        arguments: list[ir.Operand] = []
-        for number, (param, source) in enumerate(zip(function.params, sources, strict=True)):
-            if number == 0:
-                arguments.append(source)
-            elif param in used:
-                position = RESULT if number > len(call.args) else number - 1
-                kept = self.augmented.saved.get((target, position), source)
-                arguments.append(self.values.primal(kept))
-            else:
-                arguments.append(ir.Undefined(param.type))
-        inlined, results = visit.inline(function, tuple(arguments), scope.block.fresh)
-        for inner in inlined:
-            scope.block.emit(with_origin(inner, scope.block.origin))
-        for order, position in active:
-            operand = call.args[position]
-            if is_memory(operand.type):
-                assert isinstance(operand, ir.Var)
-                add_into(scope.block, self.shadow(operand), results[order])
-            else:
-                self.accumulate(operand, results[order], scope)
-
-    def _vjp(self, rule: object, call: ir.Call, statement: ir.Let):  # type: ignore[no-untyped-def]
-        """Return the body of the reverse rule, whether it reads y, and whose cotangents it gives."""
-        from numbad.errors import NoRule
-
-        match rule:
-            case PairRule(vjp=body) if body is not None:
-                return body, takes_result(body), returned_positions(body)
-            case LinearRule(transpose=body):
-                return body, False, (0,)
-            case _:
-                name = getattr(call.fn, "__name__", str(call.fn))
-                raise NoRule(
-                    f"`{name}` has no reverse-mode derivative rule.",
-                    origin=statement.origin,
-                    remedy="Declare one with @numbad.adjoint.",
-                )
-
-
-def takes_result(body: Callable[..., Any]) -> bool:
-    """Whether a rule's body has the keyword-only parameter ``y``."""
-    return "y" in inspect.signature(body).parameters
-
-
-def returned_positions(body: Callable[..., Any]) -> tuple[int, ...]:
-    """Return the positions of the items of a rule's returned tuple that are not None."""
-    tree = ast.parse(textwrap.dedent(inspect.getsource(body)))
-    last = next(node for node in reversed(list(ast.walk(tree))) if isinstance(node, ast.Return))
-    items = last.value.elts if isinstance(last.value, ast.Tuple) else [last.value]
-    return tuple(
-        position
-        for position, item in enumerate(items)
-        if not (item is None or (isinstance(item, ast.Constant) and item.value is None))
-    )
-
-
-def _needed_params(function: ir.Function, orders: list[int]) -> set[ir.Var]:
-    from numbad.transform.dead import remove_dead
-
-    kept = ir.Function(
-        function.name, function.params, function.body, tuple(function.results[o] for o in orders)
-    )
-    kept = remove_dead(kept)
-    return visit.used_vars(kept.body) | {r for r in kept.results if isinstance(r, ir.Var)}
-
-
-def element_type(array: ir.Var):  # type: ignore[no-untyped-def]
-    """Return the type of the elements of an array, list or stack."""
-    match array.type:
-        case Array(dtype):
-            return dtype
-        case List(item) | Stack(item):
-            return item
-        case _:
-            raise AssertionError(f"{array} is not memory")
-
-
-def with_origin(statement: ir.Stmt, origin: ir.Origin | None) -> ir.Stmt:
-    """Return the statement, its regions included, with another origin."""
-    match statement:
-        case ir.For(body=body):
-            inner = tuple(with_origin(each, origin) for each in body)
-            return replace(statement, origin=origin, body=inner)
-        case ir.While(before=before, body=body):
-            return replace(
-                statement,
-                origin=origin,
-                before=tuple(with_origin(each, origin) for each in before),
-                body=tuple(with_origin(each, origin) for each in body),
-            )
-        case ir.If(then=then, orelse=orelse):
-            return replace(
-                statement,
-                origin=origin,
-                then=tuple(with_origin(each, origin) for each in then),
-                orelse=tuple(with_origin(each, origin) for each in orelse),
-            )
-        case _:
-            return replace(statement, origin=origin)
-
-
-__all__ = ["BackwardSweep", "BlockBuilder", "is_inexact"]

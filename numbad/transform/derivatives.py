@@ -6,6 +6,9 @@ local derivative with what it reads, so that the scheduler records no more than 
 
 from __future__ import annotations
 
+import ast
+import inspect
+import textwrap
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -16,16 +19,14 @@ from numbad.ir import visit
 from numbad.ir.build import BlockBuilder, Fresh
 from numbad.ir.types import (
     Array,
-    Opaque,
     Scalar,
-    Tuple,
     Type,
     is_complex,
     is_integer,
     tangent_type,
 )
 from numbad.rules import registry
-from numbad.rules.forms import LinearRule, Missing, PairRule, Rule, ScalarRule, ZeroDerivative
+from numbad.rules.forms import LinearRule, Missing, Rule, ScalarRule, ZeroDerivative
 from numbad.transform import arith
 from numbad.transform.simplify import simplify_function
 
@@ -251,13 +252,18 @@ def _connected(call: ir.Call, rule: Rule | None) -> list[ir.Operand]:
             return [arg for arg in call.args if tangent_type(arg.type) is not None]
 
 
-__all__ = [
-    "RESULT",
-    "Derivatives",
-    "LinearRule",
-    "Opaque",
-    "PairRule",
-    "Partial",
-    "RuleCompiler",
-    "Tuple",
-]
+def takes_result(body: Callable[..., Any]) -> bool:
+    """Whether a rule's body has the keyword-only parameter ``y``."""
+    return "y" in inspect.signature(body).parameters
+
+
+def returned_positions(body: Callable[..., Any]) -> tuple[int, ...]:
+    """Return the positions of the items of a rule's returned tuple that are not None."""
+    tree = ast.parse(textwrap.dedent(inspect.getsource(body)))
+    last = next(node for node in reversed(list(ast.walk(tree))) if isinstance(node, ast.Return))
+    items = last.value.elts if isinstance(last.value, ast.Tuple) else [last.value]
+    return tuple(
+        position
+        for position, item in enumerate(items)
+        if not (item is None or (isinstance(item, ast.Constant) and item.value is None))
+    )

@@ -19,12 +19,26 @@ from numbad.errors import NoRule, UnsupportedSyntax
 from numbad.ir import nodes as ir
 from numbad.ir import visit
 from numbad.ir.build import BlockBuilder, Fresh
-from numbad.ir.types import BOOL, INT64, Array, List, Tuple, Type, is_memory, tangent_type
+from numbad.ir.types import (
+    BOOL,
+    INT64,
+    Array,
+    List,
+    Tuple,
+    Type,
+    element_of,
+    is_memory,
+    tangent_type,
+)
 from numbad.rules.forms import LinearRule, PairRule, ScalarRule, ZeroDerivative
 from numbad.transform import arith
 from numbad.transform.augment import shadow_type
-from numbad.transform.backward import element_type, returned_positions, takes_result, with_origin
-from numbad.transform.derivatives import RESULT, Derivatives
+from numbad.transform.derivatives import (
+    RESULT,
+    Derivatives,
+    returned_positions,
+    takes_result,
+)
 from numbad.transform.reverse import without_unused_callees
 from numbad.transform.simplify import simplify_function, simplify_program
 
@@ -269,7 +283,7 @@ class _Forward:
     def _converted(self, value: ir.Operand, array: ir.Var, out: BlockBuilder) -> ir.Operand:
         if is_memory(value.type):
             return self.tangent(value)
-        element = element_type(self._memory_tangent(array))
+        element = element_of(self._memory_tangent(array).type)
         if not self._has_tangent(value):
             return arith.zero(element)
         return arith.cast(out, self.tangent(value), element)
@@ -435,7 +449,7 @@ class _Forward:
                 )
                 body, (slope,) = visit.inline(function, arguments, self.fresh)
                 for inner in body:
-                    out.emit(with_origin(inner, out.origin))
+                    out.emit(visit.with_origin(inner, out.origin))
             direction = self.tangent(call.args[partial.position])
             term = arith.multiply(out, direction, slope)
             if partial.singular:
@@ -482,7 +496,7 @@ class _Forward:
         )
         inlined, terms = visit.inline(sliced, arguments, self.fresh)
         for inner in inlined:
-            out.emit(with_origin(inner, out.origin))
+            out.emit(visit.with_origin(inner, out.origin))
         if not is_memory(target.type):
             total: ir.Operand = terms[0]
             for term in terms[1:]:
@@ -518,7 +532,7 @@ class _Forward:
             )
         inlined, tangents = visit.inline(function, arguments, self.fresh)
         for inner in inlined:
-            out.emit(with_origin(inner, out.origin))
+            out.emit(visit.with_origin(inner, out.origin))
         remaining = iter(tangents)
         for position, type_ in enumerate(target.type.items):
             if tangent_type(type_) is not None:

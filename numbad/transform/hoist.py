@@ -1,7 +1,8 @@
 """Common subexpressions and loop invariants.
 
 Within nested scopes a pure operation that was already done with the same operands is not done
-again. Cheap integer operations and array lengths that do not change in a loop move in front of it,
+again, nor is a load of an element that has not been written since; a load of an element that was
+just stored gives the stored value. Cheap integer operations and array lengths that do not change in a loop move in front of it,
 so that the trip counts of inner loops are known before the outermost loop starts. Divisions and
 anything that may raise stay where they are.
 """
@@ -12,9 +13,12 @@ import operator
 from dataclasses import replace
 from typing import Any
 
+from numbad.analysis.memory import AliasClass, Memory
+from numbad.analysis.regions import analyse as analyse_regions
 from numbad.ir import nodes as ir
 from numbad.ir import visit
-from numbad.ir.types import Array, is_memory
+from numbad.ir.types import Array, is_integer, is_memory
+from numbad.transform.reuse import canonical
 
 _HOISTED: frozenset[Any] = frozenset(
     {operator.add, operator.sub, operator.mul, operator.neg, max, min, abs}
@@ -23,7 +27,8 @@ _HOISTED: frozenset[Any] = frozenset(
 
 def hoist(function: ir.Function) -> ir.Function:
     """Return the function with repeated and loop-invariant pure operations removed."""
-    pass_ = _Hoister()
+    regions = analyse_regions(function.body, function.params)
+    pass_ = _Hoister(Memory(regions, function.params, function.results))
     body = pass_.block(function.body, pass_.scope(None))
     results = tuple(pass_.operand(result) for result in function.results)
     return replace(function, body=body, results=results)
@@ -34,12 +39,26 @@ class _Scope:
 
     def __init__(self, parent: _Scope | None) -> None:
         self.parent = parent
-        self.available: dict[Any, ir.Var] = {}
+        self.available: dict[Any, ir.Operand] = {}
+        self.loads: dict[AliasClass, set[Any]] = {}
         self.defined: set[ir.Var] = set()
         self.out: list[ir.Stmt] = []
         self.is_loop_body = False
 
-    def find(self, key: Any) -> ir.Var | None:
+    def forget(self, found: AliasClass) -> None:
+        """Forget what was loaded from memory that is written, here and in the blocks around."""
+        scope: _Scope | None = self
+        while scope is not None:
+            for key in scope.loads.pop(found, ()):
+                scope.available.pop(key, None)
+            scope = scope.parent
+
+    def remember(self, found: AliasClass, key: Any, value: ir.Operand) -> None:
+        """Remember the value of an element."""
+        self.available[key] = value
+        self.loads.setdefault(found, set()).add(key)
+
+    def find(self, key: Any) -> ir.Operand | None:
         scope: _Scope | None = self
         while scope is not None:
             if key in scope.available:
@@ -49,7 +68,8 @@ class _Scope:
 
 
 class _Hoister:
-    def __init__(self) -> None:
+    def __init__(self, memory: Memory) -> None:
+        self.memory = memory
         self.substitution: dict[ir.Var, ir.Operand] = {}
 
     def scope(self, parent: _Scope | None) -> _Scope:
@@ -69,13 +89,49 @@ class _Hoister:
         if isinstance(statement, ir.Let):
             self._let(statement, scope)
             return
+        for found in self._written(statement):
+            scope.forget(found)
         mapped = self._map(statement, scope)
+        if isinstance(mapped, ir.Store) and _is_plain(mapped.value, mapped.array):
+            key = ("load", mapped.array, mapped.index)
+            scope.remember(self.memory.of(mapped.array), key, mapped.value)
         scope.defined.update(visit.definitions(mapped))
         scope.out.append(mapped)
+
+    def _written(self, statement: ir.Stmt) -> set[AliasClass]:
+        """Memory that a statement, its regions included, may write."""
+        found: set[AliasClass] = set()
+        for inner in visit.walk((statement,)):
+            match inner:
+                case ir.Store(array) | ir.Accumulate(array) | ir.Append(array):
+                    found.add(self.memory.of(array))
+                case ir.Let(_, ir.Pop(array) | ir.Reserve(array) | ir.Release(array)):
+                    found.add(self.memory.of(array))
+                case ir.Let(_, ir.Invoke(_, args)):
+                    found |= {
+                        self.memory.of(arg)
+                        for arg in args
+                        if isinstance(arg, ir.Var) and is_memory(arg.type)
+                    }
+                case _:
+                    pass
+        return found
 
     def _let(self, statement: ir.Let, scope: _Scope) -> None:
         expr = visit.map_expr(statement.expr, self.operand)
         target = statement.target
+        for written in self._written(statement):
+            scope.forget(written)
+        if isinstance(expr, ir.Load) and not is_memory(target.type):
+            key = ("load", expr.array, expr.index)
+            known = scope.find(key)
+            if known is not None:
+                self.substitution[target] = known
+                return
+            scope.out.append(replace(statement, expr=expr))
+            scope.defined.add(target)
+            scope.remember(self.memory.of(expr.array), key, target)
+            return
         key = _key(expr, target)
         if key is not None:
             known = scope.find(key)
@@ -83,7 +139,7 @@ class _Hoister:
                 self.substitution[target] = known
                 return
         place = scope
-        if key is not None and _is_hoistable(expr, target):
+        if _is_hoistable(expr, target):
             needs = {o for o in visit.expr_operands(expr) if isinstance(o, ir.Var)}
             while (
                 place.is_loop_body and place.parent is not None and not needs & place.defined
@@ -176,13 +232,19 @@ def _key(expr: ir.Expr, target: ir.Var) -> Any:
         case ir.Call(fn, args, ()) if not is_memory(target.type):
             if any(is_memory(arg.type) for arg in args) or not _is_pure(expr):
                 return None
-            return ("call", fn, args, target.type)
+            return ("call", canonical(fn, args), args, target.type)
         case ir.Select() | ir.Cast() if not is_memory(target.type):
             return (type(expr), visit.expr_operands(expr), target.type)
         case ir.Shape(array, axis) if isinstance(array.type, Array):
             return ("shape", array, axis)
         case _:
             return None
+
+
+def _is_plain(value: ir.Operand, array: ir.Var) -> bool:
+    """Whether loading the element again gives the stored operand itself."""
+    element = array.type.dtype if isinstance(array.type, Array) else None
+    return isinstance(value, ir.Var | ir.Const) and value.type == element
 
 
 def _is_pure(call: ir.Call) -> bool:
@@ -196,7 +258,15 @@ def _is_hoistable(expr: ir.Expr, target: ir.Var) -> bool:
         case ir.Shape():
             return True
         case ir.Call(fn, args):
-            return fn in _HOISTED and all(not is_memory(arg.type) for arg in args)
+            if any(is_memory(arg.type) for arg in args):
+                return False
+            divides = fn in (operator.floordiv, operator.mod) and is_integer(target.type)
+            return fn in _HOISTED or (
+                divides and isinstance(args[1], ir.Const) and args[1].value != 0
+            )
+        case ir.Alloc(_, None, "tape") if isinstance(target.type, Array):
+            # Every element is written before it is read, in each iteration.
+            return True
         case ir.Select() | ir.Cast():
             return True
         case _:

@@ -25,6 +25,7 @@ from numbad.ir import visit
 from numbad.ir.build import BlockBuilder, Fresh
 from numbad.ir.types import Array, Scalar, is_memory, tangent_type
 from numbad.transform import arith
+from numbad.transform.accumulations import improve_accumulations
 from numbad.transform.arrays import add_into
 from numbad.transform.augment import Augmented, augment
 from numbad.transform.backward import BackwardSweep
@@ -256,6 +257,12 @@ class _Emission:
         self.backward = BlockBuilder(fresh)
         self.cotangents: tuple[ir.Operand | None, ...] = ()
         self.not_fusible: frozenset[Place] = frozenset()
+        run.late = {
+            var
+            for region, fusion in fusions.items()
+            for position in fusion.loops + fusion.tail
+            for var in visit.definitions(region.block[position])
+        }
 
     def emit(self, seeding: Seeding, inputs: list[ir.Var]) -> None:
         """Emit both sweeps."""
@@ -378,8 +385,18 @@ def joint(
         new_results = tuple(cloner.operand(result) for result in results)
         whole = ir.Function(name, params, new_body, new_results, function.origin)
     return without_unused_callees(
-        simplify_program(ir.Program(whole, reversed_.callees), invariants=True)
+        _finished(ir.Program(whole, reversed_.callees))
     )
+
+
+def _finished(program: ir.Program) -> ir.Program:
+    """Return the program simplified, with its accumulations well placed."""
+    program = simplify_program(program, invariants=True)
+    improved = ir.Program(
+        improve_accumulations(program.entry),
+        {name: improve_accumulations(callee) for name, callee in program.callees.items()},
+    )
+    return simplify_program(improved, invariants=True)
 
 
 def split(reversed_: Reversed, name: str) -> tuple[ir.Program, ir.Program] | None:
@@ -431,7 +448,7 @@ def split(reversed_: Reversed, name: str) -> tuple[ir.Program, ir.Program] | Non
     )
     first, second = (
         without_unused_callees(
-            simplify_program(ir.Program(each, reversed_.callees), invariants=True)
+            _finished(ir.Program(each, reversed_.callees))
         )
         for each in (forward, backward)
     )

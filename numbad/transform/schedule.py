@@ -24,10 +24,7 @@ other functions                 20 units
 
 from __future__ import annotations
 
-import math
-import operator
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
@@ -36,56 +33,10 @@ from numbad.analysis.mincut import INFINITE, Network
 from numbad.analysis.regions import Region, Regions
 from numbad.ir import nodes as ir
 from numbad.ir import visit
-from numbad.ir.types import Array, Lanes, List, Scalar, is_memory
+from numbad.ir.types import Array, Lanes, Scalar, is_memory
+from numbad.transform.costs import cost
 from numbad.transform.derivatives import Derivatives
 
-_CHEAP: frozenset[Any] = frozenset(
-    {
-        operator.add,
-        operator.sub,
-        operator.mul,
-        operator.neg,
-        operator.pos,
-        operator.not_,
-        operator.lt,
-        operator.le,
-        operator.gt,
-        operator.ge,
-        operator.eq,
-        operator.ne,
-        operator.and_,
-        operator.or_,
-        operator.xor,
-        operator.invert,
-        operator.lshift,
-        operator.rshift,
-        abs,
-        max,
-        min,
-        np.conjugate,
-        np.real,
-        np.imag,
-        np.square,
-        np.abs,
-        math.fabs,
-        np.maximum,
-        np.minimum,
-    }
-)
-_MIDDLING: frozenset[Any] = frozenset(
-    {
-        operator.truediv,
-        operator.floordiv,
-        operator.mod,
-        math.sqrt,
-        np.sqrt,
-        math.floor,
-        math.ceil,
-        np.floor,
-        np.ceil,
-        complex,
-    }
-)
 _RECORD_NUMBER = 2.0
 _RECORD_OVERWRITTEN = 2.8
 _RECORD_REFERENCE = 128.0
@@ -336,8 +287,7 @@ class Scheduler:
                     return None
                 if self._derivatives.is_impure(expr):
                     return None
-                cost = 0.3 if fn in _CHEAP else 4.0 if fn in _MIDDLING else 20.0
-                return Recipe(cost, sources)
+                return Recipe(cost(fn), sources)
             case ir.Select() | ir.Cast():
                 return Recipe(0.3, sources)
             case ir.MakeTuple() | ir.TupleItem() | ir.Subview() | ir.Transpose() | ir.Reshape():

@@ -84,9 +84,7 @@ def double_buffer() -> ir.Program:
         ir.Carried(inner[1], v, inner[0], result[1]),
     )
     w.block.emit(ir.For(w.var(INT64), const(0), n, const(1), carried, body.block()))
-    return function(
-        "swap", [n, u], w.block, w.block.let(FLOAT64, ir.Load(result[0], (const(0),)))
-    )
+    return function("swap", [n, u], w.block, w.block.let(FLOAT64, ir.Load(result[0], (const(0),))))
 
 
 def newton() -> ir.Program:
@@ -123,9 +121,7 @@ def branches() -> ir.Program:
     opposite = orelse.nested()
     minus = opposite.call(FLOAT64, operator.neg, x)
     orelse.emit(ir.If(positive, opposite.block(), (), (ir.Merge(inner, minus, x),)))
-    w.block.emit(
-        ir.If(large, then.block(), orelse.block(), (ir.Merge(y, double, inner),))
-    )
+    w.block.emit(ir.If(large, then.block(), orelse.block(), (ir.Merge(y, double, inner),)))
     w.block.emit(ir.If(large, (), (), (ir.Merge(z, const(1.0), const(-2.0)),)))
     return function("branches", [x], w.block, y, z)
 

@@ -55,6 +55,8 @@ def equal(one: Any, other: Any) -> bool:
         )
     if isinstance(one, dict):
         return one.keys() == other.keys() and all(equal(one[key], other[key]) for key in one)
+    if callable(one):
+        return callable(other)
     if one is None or isinstance(one, str):
         return bool(one == other)
     if hasattr(one, "__dict__") and not isinstance(one, np.ndarray):

@@ -9,7 +9,6 @@ import numpy as np
 from numbad.frontend.arrays.intrinsics import inexact_dtype, is_complex_valued
 from numbad.frontend.arrays.registry import decomposition
 from numbad.frontend.arrays.scans import vector_function
-from numbad.kernels.searching import search_right
 
 
 def root(v: Any) -> Any:
@@ -328,7 +327,7 @@ def counts_between(flat: Any, edges: Any) -> Any:
     counts = np.zeros(last, np.int64)
     for i in range(flat.shape[0]):
         if flat[i] >= edges[0] and flat[i] <= edges[last]:
-            counts[min(search_right(edges, flat[i]) - 1, last - 1)] += 1
+            counts[min(np.searchsorted(edges, flat[i], side="right") - 1, last - 1)] += 1
     return counts
 
 

@@ -151,7 +151,7 @@ def identity(builder: Builder, array: ir.Var) -> tuple[int, Hashable]:
 
 
 def may_overlap(builder: Builder, first: ir.Var, second: ir.Var) -> bool:
-    """Whether two arrays may share memory."""
+    """Whether two arrays, of which one is written, may share memory."""
     assert isinstance(first.type, Array)
     assert isinstance(second.type, Array)
     if first.type.dtype != second.type.dtype:
@@ -170,8 +170,8 @@ def may_overlap(builder: Builder, first: ir.Var, second: ir.Var) -> bool:
         return not _is_parameter(builder, other_root)
     if other_fresh:
         return not _is_parameter(builder, root)
-    distinct = bool(getattr(builder.session, "distinct_parameters", False))
-    return not (distinct and _is_parameter(builder, root) and _is_parameter(builder, other_root))
+    # Every call checks that a parameter which is written shares no memory with another.
+    return not (_is_parameter(builder, root) and _is_parameter(builder, other_root))
 
 
 def _is_parameter(builder: Builder, array: ir.Var) -> bool:
@@ -198,9 +198,9 @@ def broadcast(builder: Builder, shapes: Sequence[Dims]) -> Dims:
 
 
 def _merge(builder: Builder, first: Dim, second: Dim) -> Dim:
-    if first.key == second.key or second.known == 1:
+    if second.known == 1 or second.key in _members(first):
         return first
-    if first.known == 1:
+    if first.known == 1 or first.key in _members(second):
         return second
     differ = arithmetic(builder, operator.ne, first.operand, second.operand)
     if first.known is not None or second.known is not None:
@@ -216,7 +216,15 @@ def _merge(builder: Builder, first: Dim, second: Dim) -> Dim:
     wrong = both(builder, differ, both(builder, first_not_one, second_not_one))
     builder.raise_if(wrong, ValueError, MISMATCH)
     operand = select(builder, first_is_one, second.operand, first.operand)
-    return Dim(operand, ("broadcast", first.key, second.key))
+    return Dim(operand, ("broadcast", _members(first) | _members(second)))
+
+
+def _members(dim: Dim) -> frozenset[Hashable]:
+    """Keys of the lengths that were broadcast to this one: they are 1 or equal to it."""
+    if isinstance(dim.key, tuple) and dim.key[0] == "broadcast":
+        members: frozenset[Hashable] = dim.key[1]
+        return members
+    return frozenset({dim.key})
 
 
 @dataclass(frozen=True, slots=True)

@@ -80,7 +80,7 @@ _ON_ELEMENTS: dict[Callable[..., Any], Callable[..., Any]] = {
     np.left_shift: operator.lshift,
     np.right_shift: operator.rshift,
 }
-_BOOLEAN = {
+_BOOLEAN: dict[Callable[..., Any], Callable[..., Any]] = {
     operator.add: operator.or_,
     operator.mul: operator.and_,
     operator.invert: operator.not_,

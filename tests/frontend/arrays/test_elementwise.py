@@ -116,7 +116,7 @@ COMPLEX_FUNCTIONS = [
     lambda z: np.sqrt(z) + np.log(z),
     lambda z: np.where(z.real > 0, z, 0),
     lambda z: z**2,
-    lambda z: z == z,
+    lambda z: z == np.conj(z),
 ]
 
 

@@ -309,17 +309,37 @@ def test_write_matrix(fn, a):
     check(fn, a)
 
 
-def test_writing_where_arguments_alias():
-    def f(a, b):
-        a[1:] = b[:-1] * 2
-        a += b
-        return a
+def test_writing_where_names_alias():
+    def f(a, n):
+        b = a[::-1]
+        c = a.reshape(-1)
+        for _ in range(n):
+            a[1:] = b[:-1] * 2
+            c[:-1] += a[1:]
+            b, c = c, b
+        return b
 
-    shared = s.V.copy()
-    expected = shared.copy()
-    f(expected, expected)
-    run(f, shared, shared)
-    np.testing.assert_allclose(shared, expected)
+    check(f, s.V, 3)
+
+
+def test_distinct_arguments_need_no_copy():
+    def f(a, b):
+        b[1:-1] = a[2:] + a[:-2]
+        return b
+
+    assert loops_of(f, s.V, s.W) == 1
+    check(f, s.V, s.W)
+
+
+def test_swapped_buffers():
+    def f(a, n):
+        b = a.copy()
+        for _ in range(n):
+            b[1:-1] = 0.5 * (a[2:] + a[:-2])
+            a, b = b, a
+        return a, b
+
+    check(f, s.V, 3)
 
 
 def test_same_place_update_needs_no_copy():
@@ -375,7 +395,7 @@ def test_iteration():
         first, second, third = a
         for i, row in enumerate(a):
             total += i * row[0]
-        for x, y in zip(first, third):
+        for x, y in zip(first, third, strict=True):
             total += x * y
         return total + second[0]
 

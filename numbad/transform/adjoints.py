@@ -1,0 +1,281 @@
+"""The adjoints of calls: scalar functions by their partials, array functions by their rules, other
+functions of the program by their backward functions.
+
+The partials of a scalar function are the rule's body, inlined. Where the body evaluates something
+that the primal has evaluated already (the cosine beside a sine), the primal's value is used.
+"""
+
+from __future__ import annotations
+
+import operator
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from numbad.errors import NoRule
+from numbad.ir import nodes as ir
+from numbad.ir import visit
+from numbad.ir.types import BOOL, INT64, Tuple, is_complex, is_memory, tangent_type
+from numbad.rules.forms import Function, LinearRule, PairRule, Rule, ScalarRule, ZeroDerivative
+from numbad.transform import arith
+from numbad.transform.arrays import add_into
+from numbad.transform.augment import Invocation
+from numbad.transform.dead import remove_dead
+from numbad.transform.derivatives import RESULT, Partial, returned_positions, takes_result
+from numbad.transform.pairs import backward_type
+from numbad.transform.reuse import PrimalValues
+
+if TYPE_CHECKING:
+    from numbad.transform.backward import BackwardSweep
+    from numbad.transform.values import Scope
+
+
+class CallAdjoints:
+    """Emits the adjoints of calls for a backward sweep."""
+
+    def __init__(self, sweep: BackwardSweep) -> None:
+        self.sweep = sweep
+        self.item_cotangents: dict[tuple[ir.Var, int], ir.Operand] = {}
+        self.primal_values = PrimalValues(sweep.regions)
+
+    def scalar_call(
+        self,
+        target: ir.Var,
+        call: ir.Call,
+        cotangent: ir.Operand,
+        statement: ir.Let,
+        scope: Scope,
+    ) -> None:
+        rule = self.sweep.derivatives.rule(call, statement.origin)
+        if isinstance(rule, ZeroDerivative):
+            return
+        if isinstance(rule, ScalarRule):
+            for partial in self.sweep.derivatives.partials(call, target):
+                if partial is None or not self.sweep.wants(call.args[partial.position]):
+                    continue
+                contribution = self._contribution(target, call, partial, cotangent, scope)
+                self.sweep.accumulate(call.args[partial.position], contribution, scope)
+            return
+        self._general_call(target, call, rule, cotangent, statement, scope)
+
+    def _contribution(
+        self,
+        target: ir.Var,
+        call: ir.Call,
+        partial: Partial,
+        cotangent: ir.Operand,
+        scope: Scope,
+    ) -> ir.Operand:
+        block = scope.block
+        slope: ir.Operand
+        if partial.constant is not None:
+            slope = partial.constant
+        else:
+            assert partial.function is not None
+            slope = self._partial_value(target, call, partial, scope)
+        if is_complex(slope.type):
+            slope = (
+                ir.Const(slope.value.conjugate(), slope.type)
+                if isinstance(slope, ir.Const)
+                else block.call(slope.type, np.conjugate, slope)
+            )
+        product = arith.multiply(block, cotangent, slope)
+        # Zero times an infinity is zero here, whichever of the two factors can be infinite.
+        factors = [cotangent] if partial.singular else []
+        if partial.constant is None and self.sweep.activity.is_exposed(target):
+            factors.append(slope)
+        for factor in factors:
+            if not isinstance(factor, ir.Const):
+                nonzero = block.call(BOOL, operator.ne, factor, arith.zero(factor.type))
+                zero = arith.zero(product.type)
+                product = block.let(product.type, ir.Select(nonzero, product, zero))
+        return product
+
+    def _partial_value(
+        self, target: ir.Var, call: ir.Call, partial: Partial, scope: Scope
+    ) -> ir.Operand:
+        function = partial.function
+        assert function is not None
+        draft = scope.block.nested()
+        arguments = []
+        for read, param in zip(partial.reads, function.params, strict=True):
+            source = target if read == RESULT else call.args[read]
+            arguments.append(arith.cast(draft, source, param.type))
+        body, (slope,) = visit.inline(function, tuple(arguments), scope.block.fresh)
+        return self._settle(draft.block() + body, slope, scope)
+
+    def _settle(self, draft: ir.Block, slope: ir.Operand, scope: Scope) -> ir.Operand:
+        """Emit a draft in terms of forward values: as far as it is needed, reusing the primal's."""
+        own = visit.defined_vars(draft)
+        reused: dict[ir.Var, ir.Var] = {}
+        for statement in draft:
+            match statement:
+                case ir.Let(target, ir.Call(fn, args, kwargs)):
+                    renamed = tuple(reused.get(a, a) if isinstance(a, ir.Var) else a for a in args)
+                    found = self.primal_values.equal_to(
+                        ir.Call(fn, renamed, kwargs), target, scope.region, self.sweep.late
+                    )
+                    if found is not None:
+                        reused[target] = found
+                case _:
+                    pass
+        needed: set[ir.Operand] = {slope}
+        kept: list[ir.Stmt] = []
+        for statement in reversed(draft):
+            defined = visit.definitions(statement)
+            if any(var in needed and var not in reused for var in defined):
+                kept.append(statement)
+                needed |= visit.used_vars((statement,))
+        substitution: dict[ir.Var, ir.Operand] = {}
+
+        def settle(operand: ir.Operand) -> None:
+            if isinstance(operand, ir.Var) and operand not in substitution:
+                if operand in reused:
+                    substitution[operand] = self.sweep.values.primal(reused[operand])
+                elif operand not in own:
+                    substitution[operand] = self.sweep.values.primal(operand)
+
+        for statement in reversed(kept):
+            for operand in sorted(visit.used_vars((statement,)), key=lambda var: var.id):
+                settle(operand)
+            replaced = visit.Substituter(substitution).statement(statement)
+            scope.block.emit(visit.with_origin(replaced, scope.block.origin))
+        settle(slope)
+        return substitution.get(slope, slope) if isinstance(slope, ir.Var) else slope
+
+    def invocation(self, invocation: Invocation, scope: Scope) -> None:
+        """Call the backward function of a callee."""
+        pair, target = invocation.pair, invocation.target
+        seeds: list[ir.Operand] = []
+        for position in pair.results(memory=False):
+            type_ = tangent_type(pair.function.results[position].type)
+            assert type_ is not None
+            if len(pair.function.results) == 1:
+                found = self.sweep.cotangents.pop(target, None)
+            else:
+                found = self.item_cotangents.pop((target, position), None)
+            seeds.append(arith.zero(type_) if found is None else found)
+        shadows: list[ir.Operand] = []
+        for position in pair.memory_inputs():
+            argument = invocation.args[position]
+            assert isinstance(argument, ir.Var)
+            shadows.append(self.sweep.shadow(argument))
+        shadows += [self.sweep.values.primal(shadow) for shadow in invocation.result_shadows]
+        whole = scope.block.let(
+            backward_type(pair),
+            ir.Invoke(pair.backward_name, (*seeds, *shadows, *self.sweep.augmented.tape_lists)),
+        )
+        inputs = pair.scalar_inputs()
+        items: list[ir.Operand] = [whole]
+        if isinstance(whole.type, Tuple):
+            items = [
+                scope.block.let(type_, ir.TupleItem(whole, position))
+                for position, type_ in enumerate(whole.type.items)
+            ]
+        for position, cotangent in zip(inputs, items, strict=True):
+            self.sweep.accumulate(invocation.args[position], cotangent, scope)
+
+    # --- array-level calls --------------------------------------------------------------------------
+
+    def array_call(
+        self, target: ir.Var, call: ir.Call, statement: ir.Let, scope: Scope
+    ) -> None:
+        rule = self.sweep.derivatives.rule(call, statement.origin)
+        if isinstance(rule, ZeroDerivative):
+            return
+        cotangent: ir.Operand
+        if is_memory(target.type):
+            cotangent = self.sweep.shadow(target)
+        elif isinstance(target.type, Tuple):
+            cotangent = self._tuple_cotangent(target, scope)
+        else:
+            found = self.sweep.cotangents.pop(target, None)
+            if found is None:
+                return
+            cotangent = found
+        self._general_call(target, call, rule, cotangent, statement, scope)
+
+    def _tuple_cotangent(self, target: ir.Var, scope: Scope) -> ir.Operand:
+        """Collect the cotangents of the items of a tuple that a call returned."""
+        assert isinstance(target.type, Tuple)
+        items: list[ir.Operand] = []
+        shadows = self.sweep.augmented.tuple_shadows[target]
+        for position, (type_, shadow) in enumerate(zip(target.type.items, shadows, strict=True)):
+            if shadow is not None:
+                items.append(self.sweep.values.primal(shadow))
+                continue
+            item_type = tangent_type(type_)
+            if item_type is None:
+                items.append(ir.Const(0, INT64))
+                continue
+            zero = arith.zero(item_type)
+            items.append(self.item_cotangents.pop((target, position), zero))
+        made = Tuple(tuple(item.type for item in items))
+        return scope.block.let(made, ir.MakeTuple(tuple(items)))
+
+    def _general_call(
+        self,
+        target: ir.Var,
+        call: ir.Call,
+        rule: Rule,
+        cotangent: ir.Operand,
+        statement: ir.Let,
+        scope: Scope,
+    ) -> None:
+        body, reads_result, positions = self._vjp(rule, call, statement)
+        types = (cotangent.type, *(arg.type for arg in call.args))
+        if reads_result:
+            types = (*types, target.type)
+        function = self.sweep.derivatives.body(body, types, reads_result)
+        sources: list[ir.Operand] = [cotangent, *call.args] + ([target] if reads_result else [])
+        active = [
+            (order, position)
+            for order, position in enumerate(positions)
+            if self.sweep.activity.is_active(call.args[position])
+        ]
+        used = _needed_params(function, [order for order, _ in active])
+        arguments: list[ir.Operand] = []
+        for number, (param, source) in enumerate(zip(function.params, sources, strict=True)):
+            if number == 0:
+                arguments.append(source)
+            elif param in used:
+                position = RESULT if number > len(call.args) else number - 1
+                kept = self.sweep.augmented.saved.get((target, position), source)
+                arguments.append(self.sweep.values.primal(kept))
+            else:
+                arguments.append(ir.Undefined(param.type))
+        inlined, results = visit.inline(function, tuple(arguments), scope.block.fresh)
+        for inner in inlined:
+            scope.block.emit(visit.with_origin(inner, scope.block.origin))
+        for order, position in active:
+            operand = call.args[position]
+            if is_memory(operand.type):
+                assert isinstance(operand, ir.Var)
+                add_into(scope.block, self.sweep.shadow(operand), results[order])
+            else:
+                self.sweep.accumulate(operand, results[order], scope)
+
+    def _vjp(
+        self, rule: Rule, call: ir.Call, statement: ir.Let
+    ) -> tuple[Function, bool, tuple[int, ...]]:
+        """Return the body of the reverse rule, whether it reads y, and whose cotangents it gives."""
+        match rule:
+            case PairRule(vjp=body) if body is not None:
+                return body, takes_result(body), returned_positions(body)
+            case LinearRule(transpose=body):
+                return body, False, (0,)
+            case _:
+                name = getattr(call.fn, "__name__", str(call.fn))
+                raise NoRule(
+                    f"`{name}` has no reverse-mode derivative rule.",
+                    origin=statement.origin,
+                    remedy="Declare one with @numbad.adjoint.",
+                )
+
+
+def _needed_params(function: ir.Function, orders: list[int]) -> set[ir.Var]:
+    kept = ir.Function(
+        function.name, function.params, function.body, tuple(function.results[o] for o in orders)
+    )
+    kept = remove_dead(kept)
+    return visit.used_vars(kept.body) | {r for r in kept.results if isinstance(r, ir.Var)}
