@@ -17,6 +17,7 @@ from numbad.api import (
     withgradient,
 )
 from numbad.config import config
+from numbad.errors import DifferentiationError, GradsKeyError
 from numbad.markers import Const, dropgrad, ignore_derivatives
 from numbad.show import code_adjoint, code_primal, code_tangent
 from numbad.testing import check_grads
@@ -25,6 +26,8 @@ __version__ = "0.1.0"
 
 __all__ = [
     "Const",
+    "DifferentiationError",
+    "GradsKeyError",
     "ValueAndGrad",
     "check_grads",
     "code_adjoint",

@@ -120,8 +120,8 @@ def _renamed(function: ir.Function, names: dict[str, str]) -> ir.Function:
 
     def statement(each: ir.Stmt) -> ir.Stmt:
         match each:
-            case ir.Let(_, ir.Invoke(name, args)):
-                return replace(each, expr=ir.Invoke(names[name], args))
+            case ir.Let(_, ir.Invoke(name) as call):
+                return replace(each, expr=replace(call, function=names[name]))
             case ir.For(body=body):
                 return replace(each, body=block(body))
             case ir.While(before=before, body=body):
@@ -131,7 +131,18 @@ def _renamed(function: ir.Function, names: dict[str, str]) -> ir.Function:
             case _:
                 return each
 
-    return replace(function, body=block(function.body)) if names else function
+    if not names:
+        return function
+    custom = function.custom
+    if custom is not None:
+        jvp = None if custom.jvp is None else _renamed(custom.jvp, names)
+        custom = replace(
+            custom,
+            forward=_renamed(custom.forward, names),
+            backward=_renamed(custom.backward, names),
+            jvp=jvp,
+        )
+    return replace(function, body=block(function.body), custom=custom)
 
 
 _barrier = ZeroDerivative((markers.dropgrad, markers.detached), BARRIER)

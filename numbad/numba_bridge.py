@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import operator
 import types as python_types
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, assert_never
 
 import numba
 from numba.core import types as nt
+from numba.core import typing
 from numba.core.errors import NumbaError
 from numba.core.registry import cpu_target
 from numba.core.typing.arraydecl import get_array_index_type
@@ -296,6 +297,25 @@ def dispatcher_function(value: Any) -> python_types.FunctionType | None:
     return None
 
 
+def choose_signature(signatures: tuple[Any, ...], given: Sequence[Type | None]) -> Any:
+    """Return which of a dispatcher's fixed signatures a call with arguments of these types takes.
+
+    Without the types of all arguments it is the first that takes as many.
+    """
+    fitting = [s for s in signatures if len(s.args) >= len(given)] or list(signatures)
+    if len(fitting) == 1 or None in given:
+        return fitting[0]
+    types = tuple(to_numba(type_) for type_ in given if type_ is not None)
+    context = cpu_target.typing_context
+    context.refresh()
+    cases = [typing.signature(s.return_type, *s.args[: len(types)]) for s in fitting]
+    try:
+        found = context.resolve_overload("", cases, types, {}, allow_ambiguous=True)
+    except (TypeError, NumbaError):
+        found = None
+    return fitting[0] if found is None else fitting[cases.index(found)]
+
+
 def is_jit(value: Any) -> bool:
     """Whether the value is one of Numba's decorators that compile a function as it is."""
     return value in (numba.jit, numba.njit)
@@ -305,6 +325,7 @@ __all__ = [
     "call_type",
     "call_type_numba",
     "can_cast",
+    "choose_signature",
     "constant_type",
     "dispatcher_function",
     "from_numba",

@@ -32,7 +32,7 @@ from numbad.nesting import Nesting
 from numbad.structure import Leaf, Tree, leaves
 from numbad.transform.derivatives import Derivatives
 from numbad.transform.forward import forward
-from numbad.transform.reverse import joint, reverse, split
+from numbad.transform.reverse import joint, reverse, split, without_unused_callees
 from numbad.transform.simplify import simplify_program
 
 lock = threading.RLock()
@@ -287,7 +287,7 @@ def _tangent(request: Request, built: Built) -> Compilation:
 def _finish(
     request: Request, built: Built, program: ir.Program, **facts: Any
 ) -> Compilation:
-    _checked(program)
+    program = _executable(_checked(program))
     options = _options(built.options)
     emitted = emit_module(program, _title(request, built), options)
     entry = load_module(emitted, config.cache_dir)
@@ -300,6 +300,12 @@ def _finish(
         written=_written(built.program.entry),
         **facts,
     )
+
+
+def _executable(program: ir.Program) -> ir.Program:
+    """Leave out the derivatives that functions carry, and what only these invoke."""
+    callees = {name: replace(callee, custom=None) for name, callee in program.callees.items()}
+    return without_unused_callees(replace(program, callees=callees))
 
 
 _CARRIED_OPTIONS = ("fastmath", "error_model", "boundscheck", "nogil")

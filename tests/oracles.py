@@ -257,8 +257,8 @@ def check_reverse_result(case: Case) -> tuple[Any, ...]:
     assert_close(
         args, case.after, case.tolerance("value"), f"{program}: arguments after reverse mode"
     )
-    assert isinstance(gradient, tuple)
-    assert len(gradient) == len(args)
+    assert isinstance(gradient, tuple), f"{program}: the gradient is not a tuple"
+    assert len(gradient) == len(args), f"{program}: not one entry per argument"
     for i, entry in enumerate(gradient):
         if i in program.none or i not in case.wrt:
             assert entry is None, f"{program}: gradient of argument {i} is {entry!r}, not None"

@@ -93,6 +93,9 @@ def analyse(
                 for argument in steep(call, target) if steep else ():
                     if isinstance(argument, ir.Var):
                         exposed.append(_key(memory, argument))
+            case ir.Let(target, ir.Invoke(_, args, positions)) if positions is not None:
+                for position in positions:
+                    depends(target, args[position])
             case ir.Let(target, ir.Invoke(_, args)):
                 for argument in args:
                     depends(target, argument)

@@ -168,7 +168,7 @@ class Memory:
                 self._join(target, if_true, if_false)
             case ir.Cast(value) if is_memory(target.type):
                 self._unify(target, value)
-            case ir.Invoke(_, args):
+            case ir.Invoke(_, args, None):
                 memories = [v for v in args if isinstance(v, ir.Var) and is_memory(v.type)]
                 for memory in memories:
                     self._find(memory)
@@ -176,22 +176,26 @@ class Memory:
                     if is_memory(target.type):
                         self._joined.add(target)
                         self._unify(target, memory)
-            case ir.TupleItem(value):
+            case ir.TupleItem(value, position):
                 if is_memory(target.type):
                     self._joined.add(target)
-                    self._call_result(target, value)
+                    self._call_result(target, value, position)
             case _:
                 pass
 
-    def _call_result(self, target: ir.Var, source: ir.Operand) -> None:
+    def _call_result(self, target: ir.Var, source: ir.Operand, position: int) -> None:
         """Memory that comes out of an invoked function may be any of its arguments."""
         if not isinstance(source, ir.Var):
             return
-        statement = self._regions.definition.get(source)
-        if isinstance(statement, ir.Let) and isinstance(statement.expr, ir.Invoke):
-            for argument in statement.expr.args:
-                if isinstance(argument, ir.Var) and is_memory(argument.type):
-                    self._unify(target, argument)
+        match self._regions.definition.get(source):
+            case ir.Let(_, ir.Invoke(_, args, None)):
+                for argument in args:
+                    if isinstance(argument, ir.Var) and is_memory(argument.type):
+                        self._unify(target, argument)
+            case ir.Let(_, ir.MakeTuple(items)):
+                self._unify(target, items[position])
+            case _:
+                pass
 
 
 def _common_region(found: list[Region]) -> Region:

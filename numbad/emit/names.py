@@ -123,11 +123,15 @@ class _Classes:
         taken: dict[str, list[_Class]] = {}
         chosen: dict[int, str] = {}
         unnamed = {self.find(var): name for var, name in counters.items()}
-        temporaries = (f"t{n}" for n in range(len(self.order) + len(bases) + 1))
+        temporaries = (f"t{n}" for n in range(2 * len(self.order) + len(bases) + 1))
         for k in roots:
             entry = self.classes[k]
             if not entry.base and k not in unnamed:
-                name = next(t for t in temporaries if t not in bases and t not in reserved)
+                name = next(
+                    t
+                    for t in temporaries
+                    if t not in bases and t not in reserved and t not in taken
+                )
             else:
                 name = self._free_name(entry, unnamed.get(k, ""), bases, reserved, taken)
             taken.setdefault(name, []).append(entry)
@@ -164,7 +168,7 @@ def _compatible(entry: _Class, others: list[_Class]) -> bool:
 
 def _identifier(name: str) -> str:
     """Return the name as a Python identifier (attribute paths become underscores)."""
-    if not name:
+    if not name.strip("_"):
         return ""
     text = re.sub(r"\W+", "_", name).strip("_") or "value"
     if text[0].isdigit() or keyword.iskeyword(text):
@@ -180,7 +184,7 @@ def _counter_names(function: ir.Function) -> dict[ir.Var, str]:
         for statement in block:
             match statement:
                 case ir.For(index=index, body=body):
-                    if not index.name:
+                    if not _identifier(index.name):
                         names[index] = _COUNTERS[depth % len(_COUNTERS)]
                     visit(body, depth + 1)
                 case _:

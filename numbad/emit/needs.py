@@ -52,8 +52,8 @@ def _is_plain(value: Any) -> bool:
 def names_without_value(function: ir.Function, plan: Plan, names: Names) -> set[str]:
     """Return the names that need a value on paths where the program gives them none.
 
-    They are those that no path assigns, and those that a copy reads although some path leaves them
-    unassigned.
+    They are those that no path assigns, and those that a copy or an expression reads although some
+    path leaves them unassigned.
     """
     assigned = {names.name[param] for param in function.params}
     unassigned: set[str] = set()
@@ -87,4 +87,36 @@ def names_without_value(function: ir.Function, plan: Plan, names: Names) -> set[
                     assigned.add(name)
             else:
                 assigned.add(name)
-    return {name for name in unassigned if name in copied or name not in assigned}
+    read = {names.name[var] for var in _read_without_value(function) if var in names.name}
+    return {name for name in unassigned if name in copied or name not in assigned} | read
+
+
+def _read_without_value(function: ir.Function) -> set[ir.Var]:
+    """Return the variables that expressions read and that have no value on some path."""
+    missing: set[ir.Var] = set()
+    copies: list[tuple[ir.Var, ir.Operand]] = []
+    for statement in walk(function.body):
+        match statement:
+            case ir.For(carried=carried) | ir.While(carried=carried):
+                for item in carried:
+                    copies += [(item.inner, item.init), (item.inner, item.next)]
+                    copies.append((item.result, item.inner))
+            case ir.If(merges=merges):
+                copies += [(m.result, v) for m in merges for v in (m.if_true, m.if_false)]
+            case _:
+                pass
+    size = -1
+    while size != len(missing):
+        size = len(missing)
+        missing |= {
+            target
+            for target, value in copies
+            if isinstance(value, ir.Undefined) or value in missing
+        }
+    if not missing:
+        return missing
+    read: set[ir.Var] = set()
+    for statement in walk(function.body):
+        if not isinstance(statement, ir.For | ir.While | ir.If):
+            read.update(o for o in operands(statement) if isinstance(o, ir.Var) and o in missing)
+    return read

@@ -192,7 +192,7 @@ class _FunctionPrinter:
 
         What cannot be ordered (a swap) becomes one tuple assignment.
         """
-        pending: list[tuple[str, str, set[str]]] = []
+        pending: list[_Copy] = []
         for target, source in copies:
             if target in self.names.unneeded:
                 continue
@@ -212,10 +212,11 @@ class _FunctionPrinter:
                 self._statement_line(f"{name} = {text}", origin)
             pending = [copy for copy in pending if copy not in free]
             if pending and not free:
-                left = ", ".join(copy[0] for copy in pending)
-                right = ", ".join(copy[1] for copy in pending)
+                together = _cycle(pending)
+                left = ", ".join(copy[0] for copy in together)
+                right = ", ".join(copy[1] for copy in together)
                 self._statement_line(f"{left} = {right}", origin)
-                return
+                pending = [copy for copy in pending if copy not in together]
 
     def _reads(self, operand: ir.Operand) -> set[str]:
         if not isinstance(operand, ir.Var):
@@ -355,6 +356,26 @@ class _FunctionPrinter:
             self.print.operand(merge.if_false, TERNARY),
         )
         self._statement_line("{} = {} if {} else {}".format(name, *parts), branch.origin)
+
+
+_Copy = tuple[str, str, set[str]]
+"""An assignment: name, text of the value, names that the value reads."""
+
+
+def _cycle(copies: list[_Copy]) -> list[_Copy]:
+    """Return copies that must happen at once: no other copy reads what they overwrite.
+
+    Starting from one copy, whoever reads a name that the group overwrites joins the group. The
+    smallest such group is taken, so that unrelated swaps become separate statements.
+    """
+    groups: list[list[_Copy]] = []
+    for start in copies:
+        group = [start]
+        for member in group:
+            group += [c for c in copies if member[0] in c[2] and c not in group]
+        groups.append(group)
+    smallest = min(groups, key=len)
+    return [copy for copy in copies if copy in smallest]
 
 
 _OPPOSITE = {"+=": "-=", "-=": "+="}

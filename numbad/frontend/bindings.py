@@ -13,6 +13,7 @@ from numbad.frontend.signals import Skip
 from numbad.frontend.state import Code, Frame
 from numbad.frontend.values import Conflict, OperandValue, Pending, TupleValue, Value
 from numbad.ir import nodes as ir
+from numbad.ir.types import Scalar, Tuple, Type
 
 if TYPE_CHECKING:
     import ast
@@ -83,9 +84,21 @@ def assign(builder: Builder, name: str, value: Value, node: ast.AST | None = Non
             "Return the new value instead.",
         )
     value = settled(builder, value, hint(name))
+    if name in frame.code.declared:
+        value = converted(builder, value, frame.code.declared[name])
     if isinstance(value, OperandValue) and not is_introduced(name):
         value = OperandValue(builder.name_operand(value.operand, name))
     builder.state.frames[frame.id][name] = value
+
+
+def converted(builder: Builder, value: Value, type_: Type) -> Value:
+    """Return a number as a number of the given type; other values as they are."""
+    if isinstance(value, OperandValue) and isinstance(type_, Scalar):
+        return OperandValue(builder.cast(value.operand, type_))
+    if isinstance(value, TupleValue) and isinstance(type_, Tuple):
+        pairs = zip(value.items, type_.items, strict=True)
+        return TupleValue(tuple(converted(builder, *pair) for pair in pairs), value.cls)
+    return value
 
 
 def settled(builder: Builder, value: Value, name: str = "") -> Value:

@@ -38,7 +38,7 @@ from numbad.frontend.values import (
 )
 from numbad.ir import nodes as ir
 from numbad.ir.types import Type
-from numbad.ir.visit import walk
+from numbad.ir.visit import invoked
 from numbad.structure import Leaf, Mapping_, Record, Sequence_, Static, Tree, leaves
 
 ROOT = ("root",)
@@ -279,15 +279,12 @@ def _reachable_callees(builder: Builder, entry: ir.Function) -> dict[str, ir.Fun
     active: set[str] = set()
 
     def visit(function: ir.Function) -> None:
-        for statement in walk(function.body):
-            match statement:
-                case ir.Let(_, ir.Invoke(name)) if name not in active:
-                    active.add(name)
-                    callee = builder.callees[name]
-                    visit(callee)
-                    found[name] = callee
-                case _:
-                    pass
+        for name in invoked(function):
+            if name not in active:
+                active.add(name)
+                callee = builder.callees[name]
+                visit(callee)
+                found[name] = callee
 
     visit(entry)
     return found

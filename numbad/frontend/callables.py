@@ -57,6 +57,9 @@ class Callee:
     signatures : tuple
         Numba signatures, if the dispatcher was declared with a fixed set of them: arguments are
         converted to the parameter types of the one that fits.
+    locals : dict
+        Numba types that the dispatcher declares for variables of the function: what is assigned to
+        them is converted.
     identities : tuple
         All objects passed on the way, from the one that was given to ``target``; a rule may be
         declared on any of them that takes the same arguments (``args`` are bound at ``target``).
@@ -70,6 +73,7 @@ class Callee:
     kwargs: dict[str, Any] = field(default_factory=dict)
     options: dict[str, Any] = field(default_factory=dict)
     signatures: tuple[Any, ...] = ()
+    locals: dict[str, Any] = field(default_factory=dict)
     identities: tuple[Any, ...] = ()
     reason: str = ""
 
@@ -159,8 +163,6 @@ def _resolve_numba(obj: Any) -> Callee | None:
 
 def _resolve_dispatcher(dispatcher: Any) -> Callee:
     """Unwrap a function compiled by ``numba.jit``."""
-    if dispatcher.locals:
-        return _opaque(dispatcher, "Its local variables are given types by `locals=`.")
     given = dispatcher.targetoptions
     if given.get("forceobj"):
         return _opaque(dispatcher, "It is compiled in object mode.")
@@ -168,7 +170,9 @@ def _resolve_dispatcher(dispatcher: Any) -> Callee:
     is_open = getattr(dispatcher, "_can_compile", True)
     signatures = () if is_open else tuple(dispatcher.nopython_signatures)
     inner = resolve_callable(dispatcher.py_func)
-    return _around(dispatcher, inner, options=options, signatures=signatures)
+    return _around(
+        dispatcher, inner, options=options, signatures=signatures, locals=dict(dispatcher.locals)
+    )
 
 
 def _elementwise(obj: Any, inner: Callee) -> Callee:
@@ -178,6 +182,8 @@ def _elementwise(obj: Any, inner: Callee) -> Callee:
     """
     if inner.kind is not Kind.PYTHON or inner.args or inner.kwargs:
         return _opaque(obj, "It applies a function that has no Python source, or a bound one.")
+    if inner.locals:
+        return _opaque(obj, "Its local variables are given types by `locals=`.")
     return _around(obj, inner, kind=Kind.ELEMENTWISE, identities=(obj,))
 
 

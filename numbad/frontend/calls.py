@@ -34,7 +34,7 @@ from numbad.frontend.values import (
     is_array,
 )
 from numbad.ir import nodes as ir
-from numbad.ir.types import Array, Opaque, Scalar, Tuple
+from numbad.ir.types import Array, Opaque, Scalar, Tuple, Type
 
 if TYPE_CHECKING:
     from numbad.frontend.builder import Builder
@@ -134,11 +134,20 @@ def _resolved(
     match callee.kind:
         case Kind.PYTHON:
             inner_path, bound, named = _unwrap(builder, found, path)
-            if callee.signatures:
-                args = _converted(builder, callee, args)
-            return functions.call_python(
-                builder, callee.function, inner_path, [*bound, *args], {**named, **kwargs}, node
+            args, result_type = _converted(builder, callee, args)
+            declared = {
+                name: numba_bridge.from_numba(type_) for name, type_ in callee.locals.items()
+            }
+            result = functions.call_python(
+                builder,
+                callee.function,
+                inner_path,
+                [*bound, *args],
+                {**named, **kwargs},
+                node,
+                declared,
             )
+            return result if result_type is None else bindings.converted(builder, result, result_type)
         case Kind.ELEMENTWISE:
             return _elementwise(builder, callee, args, node)
         case Kind.CLASS:
@@ -193,16 +202,24 @@ def _unwrap(
             return path, [], {}
 
 
-def _converted(builder: Builder, callee: Callee, args: list[Value]) -> list[Value]:
-    """Convert arguments to the parameter types of a dispatcher with fixed signatures."""
-    signature = callee.signatures[0]
-    given = getattr(signature, "args", signature)
-    types = [numba_bridge.from_numba(type_) for type_ in given]
-    converted = list(args)
-    for position, (value, type_) in enumerate(zip(args, types, strict=False)):
-        if isinstance(value, OperandValue) and isinstance(type_, Scalar):
-            converted[position] = OperandValue(builder.cast(value.operand, type_))
-    return converted
+def _converted(
+    builder: Builder, callee: Callee, args: list[Value]
+) -> tuple[list[Value], Type | None]:
+    """Convert arguments to the parameter types of a dispatcher with fixed signatures.
+
+    Return them and the type of the result; None if it is not fixed.
+    """
+    if not callee.signatures:
+        return args, None
+    settled = [bindings.settled(builder, arg) for arg in args]
+    given = [arg.operand.type if isinstance(arg, OperandValue) else None for arg in settled]
+    signature = numba_bridge.choose_signature(callee.signatures, given)
+    types = [numba_bridge.from_numba(type_) for type_ in signature.args]
+    converted = [
+        bindings.converted(builder, value, type_)
+        for value, type_ in zip(settled, types, strict=False)
+    ]
+    return converted + settled[len(types) :], numba_bridge.from_numba(signature.return_type)
 
 
 def _elementwise(

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ast
 import types as python_types
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -27,6 +28,7 @@ from numbad.frontend.values import (
     Value,
 )
 from numbad.ir import nodes as ir
+from numbad.ir.types import Type
 
 if TYPE_CHECKING:
     from numbad.frontend.builder import Builder
@@ -122,10 +124,12 @@ def call_python(
     args: list[Value],
     kwargs: dict[str, Value],
     node: ast.AST | None,
+    declared: Mapping[str, Type] | None = None,
 ) -> Value:
-    """Call a Python function found on a path."""
+    """Call a Python function found on a path; ``declared`` fixes the types of its variables."""
     try:
         code = code_of(builder, function, path)
+        code.declared.update(declared or {})
     except DifferentiationError as error:
         if error.origin is None:
             error = type(error)(
@@ -204,6 +208,9 @@ def bind(
         extra = found.double_star[1]
         items = tuple(bindings.settled(builder, value) for value in extra.values())
         values[found.double_star[0]] = builder.new_object(DictObject(tuple(extra), items))
+    for key, type_ in code.declared.items():
+        if key in values:
+            values[key] = bindings.converted(builder, values[key], type_)
     return values
 
 

@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import ast
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import CellType
 from typing import TYPE_CHECKING, Any
 
 from numbad.frontend.values import HeapObject, Path, Value
 from numbad.ir.nodes import Origin
+from numbad.ir.types import Type
 
 if TYPE_CHECKING:
     from numbad.frontend.source import Parsed
@@ -39,7 +41,8 @@ class Code:
     """A function definition as the builder walks it: normalised, with its environment.
 
     ``path`` says where the function object was read, so that its closure cells are read again at
-    call time through it; None if it cannot change.
+    call time through it; None if it cannot change. ``declared`` holds the types of variables whose
+    type the function's decorator fixes.
     """
 
     def __init__(
@@ -50,6 +53,7 @@ class Code:
         cells: dict[str, CellType],
         path: Path | None = None,
         function: Any = None,
+        declared: Mapping[str, Type] | None = None,
     ) -> None:
         self.node = node
         self.parsed = parsed
@@ -57,6 +61,7 @@ class Code:
         self.cells = cells
         self.path = path
         self.function = function
+        self.declared = dict(declared or {})
         self.name = node.name
         self.is_generator = _is_generator(node)
         self.scope = scope_of(node)

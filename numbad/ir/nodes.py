@@ -187,10 +187,16 @@ class TupleItem:
 
 @dataclass(frozen=True, slots=True)
 class Invoke:
-    """Call of another IR function of the program, by its name. May read and write its arguments."""
+    """Call of another IR function of the program, by its name. May read and write its arguments.
+
+    A function with a derivative of its own (``CustomDerivative``) writes nothing and returns new
+    memory. ``differentiable`` is not None for these: the positions of the arguments on which the
+    value depends differentiably.
+    """
 
     function: str
     args: tuple[Operand, ...]
+    differentiable: tuple[int, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -378,6 +384,46 @@ class Function:
     body: Block
     results: tuple[Operand, ...]
     origin: Origin | None = None
+    custom: CustomDerivative | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CustomDerivative:
+    """The derivative that the user declared for a function, in place of that of its body.
+
+    Attributes
+    ----------
+    title
+        The user's name of the function, for messages.
+    forward
+        Takes the function's parameters; returns its results and then what ``backward`` needs.
+    backward
+        Takes what ``forward`` gives it, then the cotangents of those results that can have one;
+        returns the cotangents of the parameters at ``wrt``.
+    wrt
+        Positions of the parameters that have a cotangent.
+    refused
+        Positions of parameters that the declaration does not mention (values closed over,
+        keyword-only arguments): it is an error if they turn out to be differentiated.
+    jvp
+        Takes the function's parameters, then the tangents of those at ``directions``; returns the
+        results, then the tangents of those that can have one. None if it was not declared.
+    directions
+        Positions of the parameters that have a tangent.
+    """
+
+    title: str
+    forward: Function
+    backward: Function
+    wrt: tuple[int, ...]
+    refused: tuple[int, ...]
+    jvp: Function | None
+    directions: tuple[int, ...]
+
+    def functions(self) -> tuple[Function, ...]:
+        """Return the functions that make up the declaration."""
+        found = (self.forward, self.backward)
+        return found if self.jvp is None else (*found, self.jvp)
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,6 +26,9 @@ def function_text(function: ir.Function) -> str:
     lines = [f"function {function.name}({params}):"]
     lines += block_lines(function.body, 1)
     lines.append(f"{_INDENT}return {_operands(function.results)}".rstrip())
+    if function.custom is not None:
+        for part in function.custom.functions():
+            lines += [f"derivative of {function.name}:", function_text(part)]
     return "\n".join(lines)
 
 

@@ -24,6 +24,7 @@ from numbad.ir.types import (
     Type,
     is_integer,
     is_memory,
+    tangent_type,
 )
 from numbad.ir.visit import expr_operands
 
@@ -46,6 +47,38 @@ def verify_program(program: ir.Program, stage: str = "") -> None:
             raise InternalError(f"Function {function.name} is filed under the name {name}.")
     for function in functions.values():
         _Verifier(function, functions, stage).run()
+        if function.custom is not None:
+            _verify_custom(function, function.custom, functions, stage)
+
+
+def _verify_custom(
+    function: ir.Function,
+    custom: ir.CustomDerivative,
+    functions: dict[str, ir.Function],
+    stage: str,
+) -> None:
+    """Check the parts of a declared derivative, and that they fit together."""
+    for part in custom.functions():
+        _Verifier(part, functions, stage).run()
+    count, given = len(function.results), len(function.params)
+    kept = custom.forward.results[count:]
+    seeds = [tangent_type(result.type) for result in function.results]
+    wanted = [
+        (custom.forward.params, function.params, "parameters of the forward part"),
+        (custom.forward.results[:count], function.results, "results of the forward part"),
+        (custom.backward.params[: len(kept)], kept, "values that the backward part needs"),
+    ]
+    if custom.jvp is not None:
+        wanted.append((custom.jvp.params[:given], function.params, "parameters of the tangent"))
+        wanted.append((custom.jvp.results[:count], function.results, "results of the tangent"))
+    for found, expected, what in wanted:
+        if [value.type for value in found] != [value.type for value in expected]:
+            raise InternalError(f"The {what} of {function.name} have other types.")
+    count_seeds = sum(seed is not None for seed in seeds)
+    if len(custom.backward.params) != len(kept) + count_seeds:
+        raise InternalError(f"The backward part of {function.name} takes other cotangents.")
+    if len(custom.backward.results) != len(custom.wrt):
+        raise InternalError(f"The backward part of {function.name} gives other cotangents.")
 
 
 def verify_function(

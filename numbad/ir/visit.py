@@ -51,7 +51,7 @@ def expr_operands(expr: ir.Expr) -> tuple[ir.Operand, ...]:
             return shape if fill is None else (*shape, fill)
         case ir.MakeTuple(items):
             return items
-        case ir.Invoke(_, args):
+        case ir.Invoke(_, args, _):
             return args
         case ir.NewStack():
             return ()
@@ -116,8 +116,8 @@ def map_expr(expr: ir.Expr, mapping: Mapping) -> ir.Expr:
             return ir.Alloc(each(shape), None if fill is None else mapping(fill), purpose)
         case ir.MakeTuple(items):
             return ir.MakeTuple(each(items))
-        case ir.Invoke(function, args):
-            return ir.Invoke(function, each(args))
+        case ir.Invoke(function, args, differentiable):
+            return ir.Invoke(function, each(args), differentiable)
         case ir.NewStack():
             return expr
         case ir.Reserve(stack, count, zeroed):
@@ -229,6 +229,16 @@ def defined_vars(block: ir.Block) -> set[ir.Var]:
 def free_vars(block: ir.Block) -> set[ir.Var]:
     """Return the values that the block reads and does not define."""
     return used_vars(block) - defined_vars(block)
+
+
+def invoked(function: ir.Function) -> Iterator[str]:
+    """Yield the names of the functions that a function invokes, its own derivative included."""
+    for statement in walk(function.body):
+        if isinstance(statement, ir.Let) and isinstance(statement.expr, ir.Invoke):
+            yield statement.expr.function
+    if function.custom is not None:
+        for part in function.custom.functions():
+            yield from invoked(part)
 
 
 def first_free_id(function: ir.Function) -> int:

@@ -143,6 +143,8 @@ def _extents(context: Any, builder: Any, signature: Any, args: Any) -> list[Any]
 
 def _refuse_negative(context: Any, builder: Any, extents: list[Any]) -> None:
     """Raise once for all extents: their signs are or-ed together."""
+    if not extents:
+        return
     signs = extents[0]
     for extent in extents[1:]:
         signs = builder.or_(signs, extent)

@@ -50,6 +50,16 @@ def truediv(a, b, *, y):
     return r, -y * r
 
 
+def _numerator_is_one(constants: Constants) -> bool:
+    return isinstance(constants[0], int | float) and constants[0] == 1
+
+
+@variant(truediv, _numerator_is_one, singular=True)
+def reciprocal_of(a, b, *, y):
+    """d(1/b) = -(1/b)² db: nothing is divided again."""
+    return None, -y * y
+
+
 @scalar_rule(operator.neg, np.negative, domain=REAL, columns=BOTH)
 def neg(x):
     """d(-x) = -dx."""

@@ -31,7 +31,8 @@ from numbad.ir import nodes as ir
 from numbad.ir import visit
 from numbad.ir.build import BlockBuilder, Fresh
 from numbad.ir.types import INT64, Array, List, Scalar, Tuple, Type, is_memory, tangent_type
-from numbad.transform import arith
+from numbad.transform import arith, custom
+from numbad.transform.custom import CustomCall
 from numbad.transform.derivatives import RESULT
 from numbad.transform.pairs import Pair, Pairs, forward_type
 
@@ -56,6 +57,7 @@ class Augmented:
     length: dict[ir.Var, ir.Var] = field(default_factory=dict)
     backward_only: dict[ir.Var, ir.Var] = field(default_factory=dict)
     invocations: dict[ir.Var, Invocation] = field(default_factory=dict)
+    custom: dict[ir.Var, CustomCall] = field(default_factory=dict)
     invoked: set[ir.Var] = field(default_factory=set)
     saved: dict[tuple[ir.Var, int], ir.Var] = field(default_factory=dict)
     old_value: dict[int, ir.Var] = field(default_factory=dict)
@@ -173,7 +175,11 @@ class _Augmenter:
         self, region: Region, position: int, statement: ir.Stmt, block: BlockBuilder
     ) -> None:
         match statement:
-            case ir.Let(target, ir.Invoke(name, args)) if any(
+            case ir.Let(target, ir.Invoke(differentiable=positions) as call) if (
+                positions is not None and self.activity.is_active(target)
+            ):
+                self._custom(region, position, target, call, block)
+            case ir.Let(target, ir.Invoke(name, args, None)) if any(
                 self.activity.is_active(arg) for arg in args
             ):
                 self._invoke(target, name, args, block)
@@ -385,6 +391,21 @@ class _Augmenter:
             else:
                 self.tuple_shadows[target, position] = shadow
         self.result.invocations[whole] = Invocation(pair, target, args, tuple(result_shadows))
+
+    def _custom(
+        self, region: Region, position: int, target: ir.Var, call: ir.Invoke, block: BlockBuilder
+    ) -> None:
+        """Put the forward part of a declared derivative in the place of the call."""
+        derivative = custom.derivative_of(
+            self.pairs.program, call, self.activity.is_active, block.origin
+        )
+        self.result.custom[target] = custom.emit_forward(
+            derivative, target, call, (region, position), self.activity.memory, block
+        )
+        if isinstance(target.type, Tuple):
+            self._tuple_result(target, block)
+        elif is_memory(target.type):
+            self._zeros_like(block, target)
 
     def _map_memory(self, operand: ir.Operand) -> ir.Operand:
         return self._shadow(operand) if self._is_active_memory(operand) else operand

@@ -35,6 +35,7 @@ from numbad.transform import arith
 from numbad.transform.adjoints import CallAdjoints
 from numbad.transform.arrays import total
 from numbad.transform.augment import Augmented
+from numbad.transform.custom import emit_backward
 from numbad.transform.derivatives import Derivatives
 from numbad.transform.tape import counter
 from numbad.transform.values import Scope, Values
@@ -187,7 +188,7 @@ class BackwardSweep:
         match statement:
             case ir.Let(target, expr):
                 if is_memory(target.type):
-                    if target in self.augmented.invocations:
+                    if target in self.augmented.invocations or target in self.augmented.custom:
                         return True
                     return self.activity.is_active(target) and isinstance(
                         expr, ir.Call | ir.Reserve | ir.Release
@@ -462,6 +463,10 @@ class BackwardSweep:
             return
         if target in self.augmented.invocations:
             self.calls.invocation(self.augmented.invocations[target], scope)
+            return
+        if target in self.augmented.custom:
+            declared = self.augmented.custom[target]
+            emit_backward(declared, self, self.calls.item_cotangents, scope)
             return
         match expr:
             case ir.Alloc(_, fill):

@@ -31,7 +31,7 @@ from numbad.ir.types import (
     tangent_type,
 )
 from numbad.rules.forms import LinearRule, PairRule, ScalarRule, ZeroDerivative
-from numbad.transform import arith
+from numbad.transform import arith, custom
 from numbad.transform.augment import shadow_type
 from numbad.transform.derivatives import (
     RESULT,
@@ -218,6 +218,13 @@ class _Forward:
 
     def _statement(self, statement: ir.Stmt, out: BlockBuilder) -> None:
         match statement:
+            case ir.Let(target, ir.Invoke(differentiable=positions) as call) if (
+                positions is not None
+            ):
+                if self._has_tangent(target):
+                    self._custom(target, call, out)
+                else:
+                    out.emit(statement)
             case ir.Let(target, ir.Invoke(callee, args)) if any(map(self._has_tangent, args)):
                 self._invoke(target, callee, args, out)
             case ir.Let(target, ir.TupleItem(value, position)) if (
@@ -375,6 +382,27 @@ class _Forward:
                 self._set(target, tangent)
             else:
                 self.item_tangents[target, position] = tangent
+
+    def _custom(self, target: ir.Var, call: ir.Invoke, out: BlockBuilder) -> None:
+        """Put the declared tangent in the place of the call."""
+        derivative = custom.derivative_of(
+            self.callees.program, call, self._has_tangent, out.origin
+        )
+        directions: list[ir.Operand] = []
+        for position in derivative.directions:
+            arg = call.args[position]
+            if isinstance(arg, ir.Var) and is_memory(arg.type) and not self._has_tangent(arg):
+                directions.append(_zeros_like(out, arg, ""))
+            else:
+                directions.append(self.tangent(arg))
+        tangents = custom.emit_tangent(derivative, target, call, tuple(directions), out)
+        for position, tangent in enumerate(tangents):
+            if tangent is None:
+                continue
+            if isinstance(target.type, Tuple):
+                self.item_tangents[target, position] = tangent
+            else:
+                self._set(target, tangent)
 
     def _map_memory(self, operand: ir.Operand) -> ir.Operand:
         if is_memory(operand.type) and self._has_tangent(operand):

@@ -6,7 +6,8 @@ what an iteration computes outside inner loops stays in local variables.
 
 ``candidates`` gives the loops for which nothing that is known statically stands against it:
 
-- it carries no references, and writes only memory that is created in the iteration;
+- it carries no references, and writes only memory that is created in the iteration, or work
+  arrays that each iteration writes before it reads them;
 - nothing that runs after it, and would run before it once it is moved to the backward sweep, writes
   memory that it reads or must keep its place among effects;
 - what depends on its results (its *tail*) is scalar arithmetic.
@@ -19,6 +20,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from numbad.analysis.coverage import is_private
 from numbad.analysis.memory import Memory
 from numbad.analysis.regions import Region, Regions
 from numbad.ir import nodes as ir
@@ -38,17 +40,21 @@ Place = tuple[Region, int]
 
 
 def candidates(
-    regions: Regions, memory: Memory, refused: frozenset[Place]
+    regions: Regions,
+    memory: Memory,
+    refused: frozenset[Place],
+    overwritten: frozenset[ir.Var],
 ) -> dict[Region, Fusion]:
     """Return the loops that may be fused, without those that were ``refused`` on a trial.
 
+    ``overwritten`` are the loads of elements about to be overwritten that were added for the tape.
     The bodies of these loops are marked as joint regions.
     """
     found: dict[Region, Fusion] = {}
     pending = [regions.root]
     while pending:
         region = pending.pop()
-        fusion = _in_region(region, regions, memory, refused)
+        fusion = _in_region(region, regions, memory, refused, overwritten)
         found[region] = fusion
         for position in fusion.loops:
             body = regions.child(region, position, "body")
@@ -64,8 +70,28 @@ def clear_marks(region: Region) -> None:
         clear_marks(child)
 
 
+def loops_behind(region: Region, fusion: Fusion, var: ir.Var) -> set[int]:
+    """Return the fused loops of a region that a value waits for."""
+    behind: dict[ir.Var, set[int]] = {}
+    for position in sorted((*fusion.loops, *fusion.tail)):
+        statement = region.block[position]
+        if position in fusion.loops:
+            found = {position}
+        else:
+            found = set()
+            for read in visit.used_vars((statement,)):
+                found |= behind.get(read, set())
+        for defined in visit.definitions(statement):
+            behind[defined] = found
+    return behind.get(var, set())
+
+
 def _in_region(
-    region: Region, regions: Regions, memory: Memory, refused: frozenset[Place]
+    region: Region,
+    regions: Regions,
+    memory: Memory,
+    refused: frozenset[Place],
+    overwritten: frozenset[ir.Var],
 ) -> Fusion:
     excluded = {position for place, position in refused if place is region}
     while True:
@@ -74,7 +100,9 @@ def _in_region(
             for position, statement in enumerate(region.block)
             if isinstance(statement, ir.For)
             and position not in excluded
-            and _is_independent(regions.child(region, position, "body"), statement, memory)
+            and _is_independent(
+                regions.child(region, position, "body"), statement, memory, regions, overwritten
+            )
         ]
         offenders = _offenders(region, loops, memory)
         if not offenders:
@@ -82,7 +110,13 @@ def _in_region(
         excluded |= offenders
 
 
-def _is_independent(body: Region, statement: ir.For, memory: Memory) -> bool:
+def _is_independent(
+    body: Region,
+    statement: ir.For,
+    memory: Memory,
+    regions: Regions,
+    overwritten: frozenset[ir.Var],
+) -> bool:
     if any(is_memory(item.inner.type) for item in statement.carried):
         return False
     if any(isinstance(inner, ir.Effect) for inner in visit.walk(body.block)):
@@ -91,7 +125,8 @@ def _is_independent(body: Region, statement: ir.For, memory: Memory) -> bool:
         if found.home is not None and body.encloses(found.home):
             continue
         if any(body.encloses(access.region) for access in found.writes):
-            return False
+            if not is_private(found, body, regions, overwritten):
+                return False
     return True
 
 

@@ -107,7 +107,7 @@ class _Hoister:
                     found.add(self.memory.of(array))
                 case ir.Let(_, ir.Pop(array) | ir.Reserve(array) | ir.Release(array)):
                     found.add(self.memory.of(array))
-                case ir.Let(_, ir.Invoke(_, args)):
+                case ir.Let(_, ir.Invoke(_, args, None)):
                     found |= {
                         self.memory.of(arg)
                         for arg in args

@@ -30,7 +30,8 @@ from numbad.transform.arrays import add_into
 from numbad.transform.augment import Augmented, augment
 from numbad.transform.backward import BackwardSweep
 from numbad.transform.derivatives import Derivatives
-from numbad.transform.fuse import Fusion, Place, candidates, clear_marks
+from numbad.transform.fuse import Fusion, Place, candidates, clear_marks, loops_behind
+from numbad.transform.induction import eliminate_inductions
 from numbad.transform.pairs import Pairs
 from numbad.transform.schedule import Scheduler
 from numbad.transform.simplify import simplify_program
@@ -82,6 +83,13 @@ def reverse(
     With ``tape_purpose="user"`` the arrays of the tape are ordinary arrays that can be returned.
     """
     program = simplify_program(program, invariants=True)
+    program = simplify_program(
+        ir.Program(
+            eliminate_inductions(program.entry),
+            {name: eliminate_inductions(callee) for name, callee in program.callees.items()},
+        ),
+        invariants=True,
+    )
     pairs = Pairs(program)
     while True:
         found = _reverse_entry(program, wrt, derivatives, pairs, seeded, tape_purpose, fuse)
@@ -210,9 +218,10 @@ def sweeps(
 
     keeps_shadows = shadows is not None
     refused: frozenset[Place] = frozenset()
+    overwritten = frozenset(augmented.old_value.values())
     while True:
         clear_marks(regions.root)
-        fusions = candidates(regions, memory, refused) if fuse else {}
+        fusions = candidates(regions, memory, refused, overwritten) if fuse else {}
         trial = Demands(regions)
         found = sweep(trial, Tape(regions, set(), fresh), fusions)
         if not found.not_fusible:
@@ -323,7 +332,7 @@ class _Emission:
                 self.regions.region_of.get(var) is region
                 and self.regions.position_of[var] in late
             ):
-                loops = self.fusions[region].loops
+                loops = loops_behind(region, self.fusions[region], var)
                 self.not_fusible |= {(region, position) for position in loops}
 
     def _fused(self, position: int, outer: Scope) -> None:
@@ -465,11 +474,9 @@ def without_unused_callees(program: ir.Program) -> ir.Program:
     kept: dict[str, ir.Function] = {}
     pending = [program.entry]
     while pending:
-        for statement in visit.walk(pending.pop().body):
-            if isinstance(statement, ir.Let) and isinstance(statement.expr, ir.Invoke):
-                name = statement.expr.function
-                if name not in kept:
-                    kept[name] = program.callees[name]
-                    pending.append(program.callees[name])
+        for name in visit.invoked(pending.pop()):
+            if name not in kept:
+                kept[name] = program.callees[name]
+                pending.append(program.callees[name])
     ordered = {name: kept[name] for name in program.callees if name in kept}
     return replace(program, callees=ordered)

@@ -50,7 +50,7 @@ def slope(f, *args):
         (lambda x: 7.5 % x, 2.0, -3.0),
         (lambda x: -7.5 % x, 2.0, 4.0),
         (lambda x: x if x > 0 else -x, 0.0, -1.0),
-        (lambda x: 0.0 if x == 1.0 else x * x, 1.0, None),
+        (lambda x: 0.0 if x == 1.0 else x * x, 1.0, 0.0),
         (lambda x: max(x, 3.0), 5.0, 1.0),
         (lambda x: min(x, 3.0), 5.0, 0.0),
         (lambda x: math.copysign(x, -2.0), 3.0, -1.0),

@@ -319,3 +319,18 @@ def test_allocation() -> None:
     assert body_of(function("f", [n], w.block, a, b)) == (
         "def f(n):\n    a = zeros((3, n), np.float32).T\n    b = np.full(n, 1.5)\n    return a, b\n"
     )
+
+
+def test_unrelated_swaps_are_separate_statements(tmp_path: Any) -> None:
+    w = Writer()
+    n = w.var(INT64, "n")
+    inner = [w.var(INT64, name) for name in "abcd"]
+    results = [w.var(INT64, name) for name in "abcd"]
+    order = (1, 0, 3, 2)
+    carried = tuple(ir.Carried(inner[k], const(k), inner[order[k]], results[k]) for k in range(4))
+    w.block.emit(ir.For(w.var(INT64, "_"), const(0), n, const(1), carried, ()))
+    program = function("f", [n], w.block, *results)
+    assert ("    for i in range(n):\n        a, b = b, a\n        c, d = d, c\n") in body_of(
+        program
+    )
+    assert run(program, tmp_path, 3) == (1, 0, 3, 2)

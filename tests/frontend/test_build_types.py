@@ -13,6 +13,7 @@ from numbad.ir.types import Array, List, Opaque, Scalar, Tuple, Type
 from numbad.structure import Leaf, Sequence_, Static, Tree
 from tests import corpus, programs
 from tests.frontend.building import built
+from tests.oracles import jitted
 from tests.programs.program import Program
 
 JITTED = [program for program in programs.PROGRAMS + corpus.PROGRAMS if program.jit]
@@ -40,11 +41,10 @@ def agree(tree: Tree, type_: Type) -> bool:
 def check(program: Program) -> None:
     """Compare the result types of one program."""
     args = program.arguments(np.random.default_rng(0))
-    function: Any = program.function
-    dispatcher = function if hasattr(function, "py_func") else numba.njit(function)
-    dispatcher.compile(tuple(numba.typeof(arg) for arg in args))
+    dispatcher: Any = jitted(program.function)
+    dispatcher(*args, **program.kwargs)
     signature = dispatcher.nopython_signatures[-1]
-    ours = built(function, *args).result
+    ours = built(program.function, *args, **program.kwargs).result
     theirs = numba_bridge.from_numba(signature.return_type)
     assert agree(ours, theirs), f"{ours} is not {theirs}"
 

@@ -22,14 +22,16 @@ from numbad.frontend.arrays import (
     functions,
     joins,
     linalg,
+    parts,
     products,
     reductions,
     scans,
     searching,
+    ufunc_methods,
 )
 from numbad.frontend.arrays.access import getitem, item, iterate, length, variable_of
 from numbad.frontend.arrays.assignment import augmented, augmented_item, setitem
-from numbad.frontend.arrays.dims import note_fresh, note_parameter
+from numbad.frontend.arrays.dims import array_dims, note_fresh, note_parameter
 from numbad.frontend.arrays.functions import elementwise, map_elements
 from numbad.frontend.arrays.lazy import LazyValue, is_arraylike, settle, settle_pending
 from numbad.frontend.arrays.operations import binary, compare, unary
@@ -52,10 +54,12 @@ MODULES = (
     functions,
     joins,
     linalg,
+    parts,
     products,
     reductions,
     scans,
     searching,
+    ufunc_methods,
 )
 """Modules that register handlers when they are imported."""
 
@@ -120,12 +124,12 @@ def method(
 def truth(builder: Builder, array: Value, node: Node = None) -> Value:
     """Return the truth value of an array, which must have one element."""
     variable = variable_of(builder, array)
-    count = attributes.size(builder, value_of(variable), node)
-    wrong = builder.call(operator.ne, builder.as_scalar(count), builder.constant(1))
+    count = builder.as_scalar(attributes.size(builder, value_of(variable), node))
+    wrong = builder.call(operator.ne, count, builder.constant(1))
     message = "The truth value of an array with more than one element is ambiguous."
     builder.raise_if(wrong, ValueError, message)
-    found = attributes.item(builder, [value_of(variable)], {}, node)
-    return value_of(number_truth(builder, builder.as_scalar(found)))
+    zeros = [builder.constant(0)] * len(array_dims(builder, variable))
+    return value_of(number_truth(builder, builder.load(variable, *zeros)))
 
 
 __all__ = [

@@ -11,7 +11,7 @@ from numbad.frontend.arrays.access import lengths, variable_of
 from numbad.frontend.arrays.assignment import assign
 from numbad.frontend.arrays.convert import to_array, to_lazy
 from numbad.frontend.arrays.creation import shape_of
-from numbad.frontend.arrays.dims import array_dims, broadcast, known_dim, stretch, total
+from numbad.frontend.arrays.dims import array_dim, array_dims, broadcast, known_dim, stretch, total
 from numbad.frontend.arrays.functions import imag, real
 from numbad.frontend.arrays.lazy import (
     LazyValue,
@@ -353,6 +353,11 @@ def item(builder: Builder, args: list[Value], kwargs: dict[str, Value], node: No
         array, count = reshape(builder, contiguous(builder, array), [None]), 1
     elif not index:
         index = (integer(0),) * count
+        for axis in range(count):
+            length = array_dim(builder, array, axis).operand
+            wrong = arithmetic(builder, operator.ne, length, integer(1))
+            message = "can only convert an array of size 1 to a Python scalar"
+            builder.raise_if(wrong, ValueError, message)
     if len(index) != count:
         builder.type_error(node, "`item` needs one index, or one per axis.")
     return value_of(builder.load(array, *index))

@@ -267,3 +267,68 @@ def vander(x: Any, N: Any = None, increasing: Any = False) -> Any:
             result[i, j if increasing else columns - 1 - j] = power
             power = power * x[i]
     return result
+
+
+@decomposition(np.linalg.lstsq)
+def lstsq(a: Any, b: Any, rcond: Any = None) -> Any:
+    """Least squares by the pseudo-inverse: solution, residuals, rank, singular values."""
+    s = np.linalg.svd(a, False)[1]
+    cutoff = 2.220446049250313e-16 * max(a.shape[0], a.shape[1]) if rcond is None else rcond
+    rank = 0
+    for value in s:
+        if value > cutoff * s[0]:
+            rank += 1
+    x = np.dot(np.linalg.pinv(a, cutoff), b)
+    rest = b - np.dot(a, x)
+    if np.ndim(b) == 1:
+        residuals = np.sum(rest * rest) * np.ones(1 if rank == a.shape[1] < a.shape[0] else 0)
+    else:
+        whole = np.sum(rest * rest, axis=0)
+        residuals = whole[: whole.shape[0] if rank == a.shape[1] < a.shape[0] else 0]
+    return x, residuals, rank, s
+
+
+@decomposition(np.linalg.matrix_rank)
+def matrix_rank(a: Any, tol: Any = None) -> Any:
+    """Number of singular values that are not negligible."""
+    s = np.linalg.svd(a, False)[1]
+    least = np.max(s) * max(a.shape[0], a.shape[1]) * 2.220446049250313e-16 if tol is None else tol
+    rank = 0
+    for value in s:
+        if value > least:
+            rank += 1
+    return rank
+
+
+@decomposition(np.polyfit)
+def polyfit(x: Any, y: Any, deg: Any) -> Any:
+    """Coefficients of the polynomial that fits best, highest power first."""
+    left = np.vander(np.asarray(x) * 1.0, deg + 1)
+    scale = np.sqrt(np.sum(left * left, axis=0))
+    return np.dot(np.linalg.pinv(left / scale), np.asarray(y) * 1.0) / scale
+
+
+@decomposition(np.diag_indices)
+def diag_indices(n: Any, ndim: Any = 2) -> Any:
+    """Places of the diagonal of a matrix."""
+    if ndim != 2:
+        raise TypeError("np.diag_indices is supported for two axes")
+    return np.arange(n), np.arange(n)
+
+
+@decomposition(np.tril_indices_from)
+def tril_indices_from(arr: Any, k: Any = 0) -> Any:
+    """Places of the lower triangle of a matrix."""
+    return np.tril_indices(arr.shape[0], k, arr.shape[1])
+
+
+@decomposition(np.triu_indices_from)
+def triu_indices_from(arr: Any, k: Any = 0) -> Any:
+    """Places of the upper triangle of a matrix."""
+    return np.triu_indices(arr.shape[0], k, arr.shape[1])
+
+
+@decomposition(np.matrix_transpose)
+def matrix_transpose(x: Any) -> Any:
+    """Matrices with rows and columns exchanged."""
+    return np.swapaxes(x, -1, -2)

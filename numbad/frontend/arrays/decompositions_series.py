@@ -255,3 +255,72 @@ def sinc(x: Any) -> Any:
         return np.true_divide(np.sin(np.pi * x), np.pi * x) if x != 0 else 1.0 + 0 * x
     safe = np.where(y == 0, 1.0, y)
     return np.where(y == 0, 1.0 + 0 * y, np.sin(safe) / safe)
+
+
+@decomposition(np.polyadd)
+def polyadd(a1: Any, a2: Any) -> Any:
+    """Sum of polynomials."""
+    a = np.atleast_1d(np.asarray(a1))
+    b = np.atleast_1d(np.asarray(a2))
+    result = np.zeros(max(a.shape[0], b.shape[0]), common_dtype(a, b))
+    result[result.shape[0] - a.shape[0] :] += a
+    result[result.shape[0] - b.shape[0] :] += b
+    return result
+
+
+@decomposition(np.polysub)
+def polysub(a1: Any, a2: Any) -> Any:
+    """Difference of polynomials."""
+    return np.polyadd(a1, -np.asarray(a2))
+
+
+@decomposition(np.polymul)
+def polymul(a1: Any, a2: Any) -> Any:
+    """Product of polynomials."""
+    return np.convolve(a1, a2)
+
+
+@decomposition(np.polyder)
+def polyder(p: Any, m: Any = 1) -> Any:
+    """Derivative of a polynomial."""
+    result = np.asarray(p)
+    for _ in range(m):
+        n = result.shape[0] - 1
+        result = result[:-1] * np.arange(n, 0, -1)
+    return result
+
+
+@decomposition(np.polyint)
+def polyint(p: Any) -> Any:
+    """Integral of a polynomial, 0 at 0."""
+    coefficients = np.asarray(p)
+    n = coefficients.shape[0]
+    result = np.zeros(n + 1, inexact_dtype(coefficients))
+    result[:n] = coefficients / np.arange(n, 0, -1)
+    return result
+
+
+def cosines(m: Any, a: Any, b: Any, c: Any) -> Any:
+    """Window of length ``m`` that is a sum of cosines."""
+    if m == 1:
+        return np.ones(1)
+    angle = 2 * np.pi * np.arange(m) / (m - 1)
+    return a - b * np.cos(angle) + c * np.cos(2 * angle)
+
+
+@decomposition(np.hanning)
+def hanning(M: Any) -> Any:
+    """Hann window."""
+    return cosines(M, 0.5, 0.5, 0.0)
+
+
+@decomposition(np.hamming)
+def hamming(M: Any) -> Any:
+    """Hamming window."""
+    return cosines(M, 0.54, 0.46, 0.0)
+
+
+@decomposition(np.blackman)
+def blackman(M: Any) -> Any:
+    """Blackman window."""
+    return cosines(M, 0.42, 0.5, 0.08)

@@ -226,3 +226,87 @@ def putmask(a: Any, mask: Any, values: Any) -> Any:
         for i in range(flags.shape[0]):
             if flags[i]:
                 target[i] = w[i % w.shape[0]]
+
+
+@decomposition(np.place)
+def place(arr: Any, mask: Any, vals: Any) -> Any:
+    """Write values, in turn, to the places where a mask holds."""
+    target = arr.flat
+    flags = np.ravel(mask)
+    w = np.ravel(np.asarray(vals))
+    count = 0
+    for i in range(flags.shape[0]):
+        if flags[i]:
+            target[i] = w[count % w.shape[0]]
+            count += 1
+
+
+@decomposition(np.put)
+def put(a: Any, ind: Any, v: Any) -> Any:
+    """Write values, in turn, to places of the flattened array."""
+    target = a.flat
+    places = np.ravel(np.asarray(ind))
+    w = np.ravel(np.atleast_1d(np.asarray(v)))
+    for i in range(places.shape[0]):
+        target[places[i]] = w[i % w.shape[0]]
+
+
+@decomposition(np.modf)
+def modf(x: Any) -> Any:
+    """Fractional and whole parts."""
+    whole = np.trunc(x)
+    return x - whole, whole
+
+
+@decomposition(np.divmod)
+def divmod_(x1: Any, x2: Any) -> Any:
+    """Quotient, rounded down, and remainder."""
+    return np.floor_divide(x1, x2), np.remainder(x1, x2)
+
+
+@decomposition(np.partition)
+def partition(a: Any, kth: Any) -> Any:
+    """Elements in ascending order, which is one of the orders that are allowed."""
+    return np.sort(a)
+
+
+@decomposition(np.argpartition)
+def argpartition(a: Any, kth: Any) -> Any:
+    """Places of the elements in ascending order."""
+    return np.argsort(a)
+
+
+@decomposition(np.nanargmax)
+def nanargmax(a: Any) -> Any:
+    """Place of the greatest element that is not NaN."""
+    return np.argmax(np.where(np.isnan(a), -np.inf, a))
+
+
+@decomposition(np.nanargmin)
+def nanargmin(a: Any) -> Any:
+    """Place of the least element that is not NaN."""
+    return np.argmin(np.where(np.isnan(a), np.inf, a))
+
+
+@decomposition(np.isposinf)
+def isposinf(x: Any) -> Any:
+    """Whether elements are positive infinity."""
+    return np.equal(x, np.inf)
+
+
+@decomposition(np.isneginf)
+def isneginf(x: Any) -> Any:
+    """Whether elements are negative infinity."""
+    return np.equal(x, -np.inf)
+
+
+@decomposition(np.isreal)
+def isreal(x: Any) -> Any:
+    """Whether elements have no imaginary part."""
+    return np.equal(np.imag(x), 0)
+
+
+@decomposition(np.iscomplex)
+def iscomplex(x: Any) -> Any:
+    """Whether elements have an imaginary part."""
+    return np.not_equal(np.imag(x), 0)

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from numbad.frontend.arrays.keys import constant_key, operand_key
 from numbad.frontend.arrays.support import ONE, ZERO, Index, arithmetic, both, integer, select
 from numbad.ir import nodes as ir
+from numbad.ir.build import BlockBuilder
 from numbad.ir.types import Array
 
 if TYPE_CHECKING:
@@ -58,7 +59,7 @@ class ArrayState:
     """What this package remembers during one build."""
 
     facts: dict[int, Facts] = field(default_factory=dict)
-    pending: list[weakref.ref[Any]] = field(default_factory=list)
+    pending: list[tuple[BlockBuilder, weakref.ref[Any]]] = field(default_factory=list)
     parameters: set[int] = field(default_factory=set)
 
 

@@ -134,27 +134,30 @@ def of_scalar(builder: Builder, operand: ir.Operand) -> LazyValue:
 
 def pending(builder: Builder, lazy: LazyValue) -> LazyValue:
     """Remember a new array expression that nothing has consumed yet."""
-    state(builder).pending.append(weakref.ref(lazy))
+    state(builder).pending.append((builder.block, weakref.ref(lazy)))
     return lazy
 
 
 def _consume(builder: Builder, lazies: Sequence[LazyValue]) -> None:
-    waiting = state(builder).pending
     gone = {id(lazy) for lazy in lazies}
-    waiting[:] = [
-        reference
-        for reference in waiting
+    state(builder).pending = [
+        (block, reference)
+        for block, reference in state(builder).pending
         if (lazy := reference()) is not None and id(lazy) not in gone
     ]
 
 
 def settle_pending(builder: Builder) -> None:
-    """Evaluate all array expressions that are still waiting, because memory may be written."""
-    waiting = state(builder).pending
-    while waiting:
-        lazy = waiting.pop(0)()
+    """Evaluate the array expressions that wait in this block, because memory may be written.
+
+    Those that wait in blocks around it were evaluated before the region began, unless the region is
+    a loop of this package, which writes to new memory only.
+    """
+    here = [reference for block, reference in state(builder).pending if block is builder.block]
+    for reference in here:
+        lazy = reference()
         if lazy is not None and lazy.stored is None:
-            _store_elements(builder, lazy)
+            settle_lazy(builder, lazy)
 
 
 def element(builder: Builder, lazy: LazyValue, index: Index) -> ir.Operand:

@@ -27,7 +27,7 @@ from numbad.frontend.arrays.lazy import (
     settle_lazy,
 )
 from numbad.frontend.arrays.operations import binary, choose
-from numbad.frontend.arrays.registry import handles, method
+from numbad.frontend.arrays.registry import Handler, handles, method
 from numbad.frontend.arrays.signature import bind, is_given, static_axes, static_bool
 from numbad.frontend.arrays.support import (
     FALSE,
@@ -310,14 +310,14 @@ def _cheap(builder: Builder, lazy: LazyValue) -> LazyValue:
     return lazy
 
 
-@handles(np.max)
+@handles(np.max, np.amax)
 @method("max")
 def max_(builder: Builder, args: list[Value], kwargs: dict[str, Value], node: Node) -> Value:
     """``np.max``: the element at the first place of the greatest."""
     return _extremum(builder, "max", args, kwargs, node)
 
 
-@handles(np.min)
+@handles(np.min, np.amin)
 @method("min")
 def min_(builder: Builder, args: list[Value], kwargs: dict[str, Value], node: Node) -> Value:
     """``np.min``: the element at the first place of the least."""
@@ -429,4 +429,14 @@ def count_nonzero(
     return reduce(builder, lazy, axes, INT64, at, static_bool(builder, keepdims, "`keepdims`"))
 
 
-__all__ = ["fold", "mean_type", "reduce", "split_axes", "sum_type", "winner"]
+REDUCTIONS: dict[str, Handler] = {
+    "sum": sum_,
+    "prod": prod,
+    "max": max_,
+    "min": min_,
+    "all": all_,
+    "any": any_,
+}
+"""Handlers by the name of the reduction."""
+
+__all__ = ["REDUCTIONS", "fold", "mean_type", "reduce", "split_axes", "sum_type", "winner"]

@@ -190,6 +190,11 @@ def test_a_callee_that_writes_comes_after_what_was_read():
     check(f, s.V.copy())
 
 
+def test_expressions_that_wait_while_a_loop_calls_a_function():
+    check(lambda a: a[:, 0] * 2 + np.median(a, axis=1) * a[:, 1], s.A)
+    check(lambda a: a * 2 + np.sort(a, axis=0) * np.interp(a, a[0] * 0 + np.arange(4), a[1]), s.A)
+
+
 def test_out_argument():
     def f(a, out):
         np.multiply(a, a, out)

@@ -187,6 +187,73 @@ def test_series(fn):
     check(fn, s.V)
 
 
+PARTS = [
+    lambda a: np.split(a, 3)[1],
+    lambda a: np.split(a, [1, 2])[2],
+    lambda a: np.hsplit(a, 2)[1] + np.split(a, 2, axis=1)[0],
+    lambda a: np.vsplit(a, 3)[0],
+    lambda a: np.pad(a, 1),
+    lambda a: np.pad(a, ((1, 0), (0, 2)), constant_values=2.5),
+    lambda a: np.pad(a, (1, 2), mode="edge"),
+    lambda a: np.pad(a, 2, mode="wrap"),
+    lambda a: np.pad(a, 2, "reflect"),
+    lambda a: np.pad(a, 2, "symmetric"),
+    lambda a: a[np.ix_([0, 2], [1, 3])],
+    lambda a: np.broadcast_arrays(a, a[0])[1],
+    lambda a: np.indices((2, 3)),
+    lambda a: np.apply_along_axis(np.sum, 1, a),
+    lambda a: np.apply_along_axis(lambda row: row @ row, 0, a),
+    lambda a: np.add.reduce(a) + np.multiply.reduce(a, axis=0),
+    lambda a: np.maximum.reduce(a, axis=1),
+    lambda a: np.add.accumulate(a) * np.multiply.accumulate(a, axis=0),
+    lambda a: np.subtract.outer(a[0], a[1]) + np.multiply.outer(a[0], a[1]),
+    lambda a: np.amax(a) + np.amin(a),
+    lambda a: np.matrix_transpose(a),
+    lambda a: np.linalg.lstsq(a.T.copy(), a[0], rcond=None)[0],
+    lambda a: np.linalg.lstsq(a.T.copy(), a[0], rcond=None)[2],
+    lambda a: np.linalg.matrix_rank(a),
+    lambda a: np.polyfit(np.arange(4.0), a[0], 2),
+    lambda a: np.polyadd(a[0], a[1, :2]) + np.polysub(a[0], a[1]),
+    lambda a: np.polymul(a[0], a[1]),
+    lambda a: np.polyder(a[0]) + np.polyder(np.polyint(a[0]), 2),
+    lambda a: np.hanning(4) + np.hamming(4) + np.blackman(4),
+    lambda a: np.modf(a)[0] + np.divmod(a, 0.7)[1],
+    lambda a: a[np.diag_indices(3)] + np.partition(a[0], 2)[0],
+    lambda a: a[np.triu_indices_from(a)],
+    lambda a: np.isposinf(a) | np.isneginf(a) | np.isreal(a),
+]
+
+
+@pytest.mark.parametrize("fn", PARTS, ids=range(len(PARTS)))
+@pytest.mark.parametrize("a", [s.A, s.F_ORDER], ids=["C", "F"])
+def test_parts(fn, a):
+    check(fn, a, rtol=1e-9)
+
+
+def test_ufunc_at():
+    def f(v, w):
+        np.add.at(v, np.array([0, 2, 0, -1]), w[:4])
+        np.multiply.at(v, np.array([0, 0]), 2.0)
+        np.subtract.at(v, 1, 5.0)
+        return v
+
+    check(f, s.V, s.W)
+
+
+def test_put_and_place():
+    def f(v):
+        np.put(v, [0, -1], [7.0, 8.0])
+        np.place(v, v < 0, [1.0, 2.0])
+        return v
+
+    check(f, s.V)
+
+
+def test_item_of_several_elements_raises():
+    with pytest.raises(ValueError, match="size 1"):
+        run(lambda v: v.item(), s.V)
+
+
 def test_stateful_methods():
     def f(a):
         b = a.copy()

@@ -1,0 +1,97 @@
+"""Induction variables: integers that grow by a constant in each iteration of a loop.
+
+``at += 1`` in a loop makes ``at`` a carried value, which the backward sweep would have to record.
+Written as ``at_0 + k * 1`` for the k-th iteration it can be computed again.
+"""
+
+from __future__ import annotations
+
+import operator
+from dataclasses import replace
+
+from numbad.ir import nodes as ir
+from numbad.ir import visit
+from numbad.ir.build import BlockBuilder, Fresh
+from numbad.ir.types import INT64
+from numbad.transform import arith
+from numbad.transform.tape import counter
+
+
+def eliminate_inductions(function: ir.Function) -> ir.Function:
+    """Return the function with its induction variables in closed form."""
+    pass_ = _Inductions(Fresh(visit.first_free_id(function)))
+    body = pass_.block(function.body)
+    if not pass_.substitution:
+        return function
+    substituter = visit.Substituter(pass_.substitution)
+    return replace(
+        function,
+        body=substituter.block(body),
+        results=tuple(map(substituter.operand, function.results)),
+    )
+
+
+class _Inductions:
+    def __init__(self, fresh: Fresh) -> None:
+        self.fresh = fresh
+        self.substitution: dict[ir.Var, ir.Operand] = {}
+
+    def block(self, block: ir.Block) -> ir.Block:
+        out = BlockBuilder(self.fresh)
+        for statement in block:
+            out.origin = statement.origin
+            match statement:
+                case ir.For():
+                    self._for(statement, out)
+                case ir.While(before=before, body=body):
+                    out.emit(replace(statement, before=self.block(before), body=self.block(body)))
+                case ir.If(then=then, orelse=orelse):
+                    out.emit(replace(statement, then=self.block(then), orelse=self.block(orelse)))
+                case _:
+                    out.emit(statement)
+        return out.block()
+
+    def _for(self, loop: ir.For, out: BlockBuilder) -> None:
+        kept: list[ir.Carried] = []
+        head = out.nested()
+        after: list[tuple[ir.Carried, int]] = []
+        for item in loop.carried:
+            step = _step(item, loop.body)
+            if step is None:
+                kept.append(item)
+                continue
+            distance = arith.mul_int(
+                head, counter(head, loop.index, loop.start, loop.step), _int(step)
+            )
+            self.substitution[item.inner] = arith.add_int(head, item.init, distance)
+            after.append((item, step))
+        body = head.block() + self.block(loop.body)
+        out.emit(replace(loop, carried=tuple(kept), body=body))
+        if after:
+            trips = arith.trip_count(out, loop.start, loop.stop, loop.step)
+            for item, step in after:
+                distance = arith.mul_int(out, trips, _int(step))
+                self.substitution[item.result] = arith.add_int(out, item.init, distance)
+
+
+def _int(value: int) -> ir.Const:
+    return ir.Const(value, INT64)
+
+
+def _step(item: ir.Carried, body: ir.Block) -> int | None:
+    """Return by how much a carried integer grows in each iteration, if that is a constant."""
+    if item.inner.type != INT64 or item.init.type != INT64:
+        return None
+    for statement in body:
+        match statement:
+            case ir.Let(target, ir.Call(fn, (left, right))) if target == item.next:
+                if left == item.inner and isinstance(right, ir.Const):
+                    if fn is operator.add:
+                        return int(right.value)
+                    if fn is operator.sub:
+                        return -int(right.value)
+                if fn is operator.add and right == item.inner and isinstance(left, ir.Const):
+                    return int(left.value)
+            case _:
+                pass
+    return None
