@@ -17,10 +17,13 @@ from numbad.api import (
     withgradient,
 )
 from numbad.config import config
+from numbad.custom import adjoint, custom_rule, nograd, refresh
 from numbad.errors import DifferentiationError, GradsKeyError
 from numbad.markers import Const, dropgrad, ignore_derivatives
 from numbad.show import code_adjoint, code_primal, code_tangent
 from numbad.testing import check_grads
+
+import numbad.inside  # noqa: F401, I001, E402 - teaches Numba the reusable derivatives
 
 __version__ = "0.1.0"
 
@@ -29,19 +32,23 @@ __all__ = [
     "DifferentiationError",
     "GradsKeyError",
     "ValueAndGrad",
+    "adjoint",
     "check_grads",
     "code_adjoint",
     "code_primal",
     "code_tangent",
     "config",
+    "custom_rule",
     "derivative",
     "dropgrad",
     "grad",
     "gradient",
     "ignore_derivatives",
     "jvp",
+    "nograd",
     "pullback",
     "pushforward",
+    "refresh",
     "value_and_grad",
     "vjp",
     "withgradient",

@@ -172,7 +172,9 @@ class Derivative:
         self.with_value = with_value
         self.engine = engine
         self.__wrapped__ = f
+        self.numba_function: Callable[..., Any] | None = None
         self._stubs: list[Stub] = []
+        calls.holders.add(self)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Return the gradient, with the value in front for ``value_and_grad``."""
@@ -200,6 +202,10 @@ class Derivative:
         selected = tuple(found[position] for position in picked)
         result = selected if several else selected[0]
         return (val, result) if self.with_value else result
+
+    def forget(self) -> None:
+        """Drop the short ways to what was compiled."""
+        self._stubs = []
 
     def __repr__(self) -> str:
         kind = "value_and_grad" if self.with_value else "grad"

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import functools
 import types as python_types
+import weakref
 from collections.abc import Callable, Hashable, Sequence
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -24,6 +25,16 @@ from numbad.structure import Leaf, Tree, describe, flatten
 
 _table: dict[Hashable, list[Compilation]] = {}
 _kept_alive: dict[int, Any] = {}
+
+
+class Holder(Protocol):
+    """An object that keeps compilations of its own."""
+
+    def forget(self) -> None:
+        """Drop them."""
+
+
+holders: weakref.WeakSet[Holder] = weakref.WeakSet()
 
 
 def check_engine(engine: str | None) -> None:
@@ -99,6 +110,17 @@ def compiled(
     """Return the compilation for a call, from the table if it is still valid."""
     trees = tuple(describe(arg) for arg in args)
     named = tuple((name, describe(value)) for name, value in sorted(kwargs.items()))
+    return compiled_for(function, trees, named, mode, wrt)
+
+
+def compiled_for(
+    function: Any,
+    trees: tuple[Tree, ...],
+    named: tuple[tuple[str, Tree], ...],
+    mode: str,
+    wrt: tuple[int, ...],
+) -> Compilation:
+    """Return the compilation for arguments of the given structure."""
     key = (function_key(function), trees, named, mode, wrt)
     for candidate in _table.get(key, ()):
         if all(each.holds(function) for each in candidate.built.dependencies) and _same_types(
@@ -202,6 +224,8 @@ def clear() -> None:
     """Forget all compilations of this process."""
     _table.clear()
     _kept_alive.clear()
+    for holder in holders:
+        holder.forget()
 
 
 __all__ = ["Tree", "check_engine", "clear", "compiled", "entry_leaves", "positions", "run", "unwrap"]

@@ -218,6 +218,13 @@ class AliasingError(DifferentiationError):
     default_remedy = "Copy one of the arrays (`x.copy()`) so that they are distinct."
 
 
+class InvalidRule(DifferentiationError):
+    """A rule that the user declared for a function does not fit it."""
+
+    code = "NB303"
+    default_remedy = "See docs/rules-for-users.md for what a rule takes and returns."
+
+
 class CompilationFailed(DifferentiationError):
     """Numba could not compile the generated code."""
 

@@ -14,7 +14,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
-from numbad import markers
+from numbad import custom, custom_calls, markers
 from numbad.errors import NonScalarOutput, UnsupportedSyntax
 from numbad.frontend.builder import Builder
 from numbad.frontend.values import NONE, OperandValue, StaticValue, TupleValue, Value
@@ -107,42 +107,11 @@ def _unique_callees(builder: Builder, program: ir.Program) -> ir.Program:
             number += 1
         names[name] = new
     renamed = {
-        names[name]: replace(_renamed(callee, names), name=names[name])
+        names[name]: replace(visit.renamed(callee, names), name=names[name])
         for name, callee in program.callees.items()
     }
     builder.callees.update(renamed)
-    return ir.Program(_renamed(program.entry, names), renamed)
-
-
-def _renamed(function: ir.Function, names: dict[str, str]) -> ir.Function:
-    def block(statements: ir.Block) -> ir.Block:
-        return tuple(map(statement, statements))
-
-    def statement(each: ir.Stmt) -> ir.Stmt:
-        match each:
-            case ir.Let(_, ir.Invoke(name) as call):
-                return replace(each, expr=replace(call, function=names[name]))
-            case ir.For(body=body):
-                return replace(each, body=block(body))
-            case ir.While(before=before, body=body):
-                return replace(each, before=block(before), body=block(body))
-            case ir.If(then=then, orelse=orelse):
-                return replace(each, then=block(then), orelse=block(orelse))
-            case _:
-                return each
-
-    if not names:
-        return function
-    custom = function.custom
-    if custom is not None:
-        jvp = None if custom.jvp is None else _renamed(custom.jvp, names)
-        custom = replace(
-            custom,
-            forward=_renamed(custom.forward, names),
-            backward=_renamed(custom.backward, names),
-            jvp=jvp,
-        )
-    return replace(function, body=block(function.body), custom=custom)
+    return ir.Program(visit.renamed(program.entry, names), renamed)
 
 
 _barrier = ZeroDerivative((markers.dropgrad, markers.detached), BARRIER)
@@ -184,7 +153,8 @@ class Nesting:
                 )
                 return reusable.call
             case _:
-                return None
+                rule = custom.lookup(found)
+                return None if rule is None else custom_calls.Handler(rule, found)
 
     # --- reverse mode ---------------------------------------------------------------------------
 

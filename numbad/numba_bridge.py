@@ -13,14 +13,13 @@ from collections.abc import Callable, Sequence
 from typing import Any, assert_never
 
 import numba
+import numpy as np
 from numba.core import types as nt
 from numba.core import typing
 from numba.core.errors import NumbaError
 from numba.core.registry import cpu_target
 from numba.core.typing.arraydecl import get_array_index_type
 from numba.np import numpy_support
-
-import numpy as np
 
 from numbad.ir.types import (
     BOOL,
@@ -36,13 +35,10 @@ from numbad.ir.types import (
     Type,
     is_integer,
 )
+from numbad.structure import SCALAR_NAMES
 
 _SCALARS: dict[str, nt.Type] = {
-    name: numpy_support.from_dtype(np.dtype(name))
-    for name in (
-        "bool int8 int16 int32 int64 uint8 uint16 uint32 uint64 "
-        "float32 float64 complex64 complex128"
-    ).split()
+    name: numpy_support.from_dtype(np.dtype(name)) for name in SCALAR_NAMES
 }
 _NAMES: dict[nt.Type, str] = {type_: name for name, type_ in _SCALARS.items()}
 
@@ -95,6 +91,16 @@ def from_numba(numba_type: nt.Type) -> Type:
         case nt.Boolean():
             return BOOL
     return Opaque(numba_type)
+
+
+def without_literal(numba_type: nt.Type) -> nt.Type:
+    """Return the type that a literal type is a value of."""
+    return nt.unliteral(numba_type)
+
+
+def function_type(function: Callable[..., Any]) -> nt.Type:
+    """Return the type of a function that compiled code can call."""
+    return cpu_target.typing_context.resolve_value_type(function)
 
 
 def type_of(value: Any) -> Type | None:
@@ -314,6 +320,57 @@ def choose_signature(signatures: tuple[Any, ...], given: Sequence[Type | None]) 
     except (TypeError, NumbaError):
         found = None
     return fitting[0] if found is None else fitting[cases.index(found)]
+
+
+def _overload_templates(function: Any) -> list[Any]:
+    context = cpu_target.typing_context
+    context.refresh()
+    found = context._lookup_global(function)
+    templates = found.templates if isinstance(found, nt.Function) else ()
+    return [template for template in templates if hasattr(template, "_overload_func")]
+
+
+def is_overloaded(function: Any) -> bool:
+    """Whether Numba compiles calls of a Python function as something else."""
+    return bool(_overload_templates(function))
+
+
+def overload_of(
+    function: Any, args: Sequence[nt.Type], kwargs: dict[str, nt.Type]
+) -> python_types.FunctionType | None:
+    """Return the Python function that Numba compiles in place of a call with these arguments."""
+    plain = [nt.unliteral(arg) for arg in args], {k: nt.unliteral(v) for k, v in kwargs.items()}
+    for template in _overload_templates(function):
+        forms = [plain, (args, kwargs)]
+        for form in reversed(forms) if template.prefer_literal else forms:
+            try:
+                found = template._overload_func(*form[0], **form[1])
+            except (TypeError, AttributeError, NumbaError):
+                continue
+            found = found[1] if isinstance(found, tuple) else found
+            if isinstance(found, python_types.FunctionType):
+                return found
+    return None
+
+
+def literal_type(value: Any) -> nt.Type | None:
+    """Numba type of a value that is known, a literal one if there is one; None if it has none."""
+    try:
+        return nt.literal(value)
+    except (TypeError, ValueError, NumbaError):
+        pass
+    try:
+        return numba.typeof(value)
+    except (TypeError, ValueError, NumbaError):
+        return None
+
+
+def tuple_type(items: Sequence[nt.Type | None], cls: Any) -> nt.Type | None:
+    """Numba type of a tuple of values of these types; None if one has none."""
+    known = [nt.unliteral(item) for item in items if item is not None]
+    if len(known) != len(items):
+        return None
+    return nt.BaseTuple.from_types(known) if cls is None else nt.BaseTuple.from_types(known, cls)
 
 
 def is_jit(value: Any) -> bool:

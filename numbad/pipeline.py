@@ -15,6 +15,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
+from numbad import custom
 from numbad.analysis import activity as activity_analysis
 from numbad.analysis.memory import Memory
 from numbad.analysis.regions import analyse as analyse_regions
@@ -133,6 +134,10 @@ class DerivativeSession(Session):
     def special(self, fn: Any) -> Any:
         """Return the handler of a reusable derivative or of a function with a user's rule."""
         return self.nesting.special(fn)
+
+    def identity_matters(self, fn: Any) -> bool:
+        """Whether the user declared a derivative for a function of this code."""
+        return custom.identity_matters(fn)
 
 
 def _checked(program: ir.Program) -> ir.Program:

@@ -51,13 +51,14 @@ def gradient_of(tree: Tree, value: Any, take: Callable[[Any, Leaf], Any], zeros:
             ]
             if all(part is None for part in parts):
                 return None
-            return _record_class(cls.__name__, names)(*parts)
+            return record_class(cls.__name__, names)(*parts)
         case _:
             assert_never(tree)
 
 
 @lru_cache(maxsize=None)
-def _record_class(name: str, fields: tuple[str, ...]) -> Any:
+def record_class(name: str, fields: tuple[str, ...]) -> Any:
+    """Return the namedtuple class for the gradient of an object."""
     return namedtuple(name, fields)  # type: ignore[misc]
 
 

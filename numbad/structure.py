@@ -26,7 +26,7 @@ class Leaf:
 
 
 @dataclass(frozen=True, slots=True)
-class Sequence_:  # noqa: N801 (the plain name is the abstract class of the standard library)
+class Sequence_:
     """A tuple, a list or a namedtuple; ``cls`` says which."""
 
     items: tuple[Tree, ...]
@@ -34,7 +34,7 @@ class Sequence_:  # noqa: N801 (the plain name is the abstract class of the stan
 
 
 @dataclass(frozen=True, slots=True)
-class Mapping_:  # noqa: N801
+class Mapping_:
     """A dict."""
 
     keys: tuple[Any, ...]
@@ -77,15 +77,16 @@ class Static:
 
 Tree = Leaf | Sequence_ | Mapping_ | Record | Static
 
-_SCALAR_NAMES = frozenset(
-    "bool int8 int16 int32 int64 uint8 uint16 uint32 uint64 float32 float64 "
-    "complex64 complex128".split()
+SCALAR_NAMES = (
+    *("bool", "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64"),
+    *("float32", "float64", "complex64", "complex128"),
 )
+"""NumPy dtype names of the scalars that the IR has."""
 
 
 def scalar_of_dtype(dtype: np.dtype[Any]) -> Scalar | None:
     """IR scalar for a NumPy dtype; None if there is none (strings, records, half precision)."""
-    if dtype.name in _SCALAR_NAMES and dtype.isnative:
+    if dtype.name in SCALAR_NAMES and dtype.isnative:
         return Scalar(dtype.name)
     return None
 
@@ -278,7 +279,7 @@ def _build(
 
 
 def _make_record(tree: Record, items: tuple[Any, ...]) -> Any:
-    instance = object.__new__(tree.cls)
+    instance: Any = object.__new__(tree.cls)
     for name, item in zip(tree.names, items, strict=True):
         object.__setattr__(instance, name, item)
     return instance

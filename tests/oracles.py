@@ -268,13 +268,11 @@ def check_reverse_result(case: Case) -> tuple[Any, ...]:
             assert isinstance(entry, np.ndarray), f"{program}: gradient at {path} is {entry!r}"
             kind = leaf.dtype if leaf.dtype.kind in "fc" else np.dtype(np.float64)
             assert (entry.shape, entry.dtype) == (leaf.shape, kind), f"{program}: {path}"
-            assert entry.flags.c_contiguous
-            assert entry.flags.writeable
-            assert not any(
-                np.shares_memory(entry, other)
-                for _, other in leaves(args)
-                if isinstance(other, np.ndarray)
-            )
+            assert entry.flags.c_contiguous, f"{program}: {path} is not C-contiguous"
+            assert entry.flags.writeable, f"{program}: {path} is not writable"
+            others = [other for _, other in leaves(args) if isinstance(other, np.ndarray)]
+            shares = any(np.shares_memory(entry, other) for other in others)
+            assert not shares, f"{program}: {path} shares memory with an argument"
     again = reverse(case, case.arguments())[1]
     assert_close(again, gradient, 0.0, f"{program}: second call")
     return gradient

@@ -93,8 +93,65 @@ class Memory:
         return any(
             first < place < last
             for access in self.of(var).writes
-            if (place := _position_in(access.region, access.position, region)) is not None
+            if not self._is_elsewhere(access, var)
+            and (place := _position_in(access.region, access.position, region)) is not None
         )
+
+    def _is_elsewhere(self, access: Access, var: ir.Var) -> bool:
+        """Whether a store certainly goes to other memory than a reference known beside it."""
+        match access.statement:
+            case ir.Store(array) | ir.Accumulate(array):
+                return self.are_distinct(array, var)
+            case _:
+                return False
+
+    def may_follow(self, access: Access, var: ir.Var, region: Region, position: int) -> bool:
+        """Whether a write to the memory of ``var`` may run after the place has run."""
+        home = self.of(var).home
+        assert home is not None
+        return _may_follow(access, region, position, home)
+
+    def are_distinct(self, first: ir.Var, second: ir.Var) -> bool:
+        """Whether two references certainly refer to memory that does not overlap.
+
+        Two allocations do not overlap, nor do the buffers that a loop only swaps or rotates.
+        """
+        first, second = self._base(first), self._base(second)
+        if first == second:
+            return False
+        if self.of(first) is not self.of(second):
+            return True
+        if self._is_allocated(first) and self._is_allocated(second):
+            return True
+        statement = self._regions.definition.get(first)
+        if statement is None or statement is not self._regions.definition.get(second):
+            return False
+        if not isinstance(statement, ir.For | ir.While):
+            return False
+        carried = [item for item in statement.carried if is_memory(item.inner.type)]
+        inners = {item.inner for item in carried}
+        if not all(item.next in inners for item in carried):
+            return False
+        if len({item.next for item in carried}) != len(carried):
+            return False
+        inits = [item.init for item in carried if isinstance(item.init, ir.Var)]
+        return len(inits) == len(carried) and all(
+            self.are_distinct(one, other)
+            for number, one in enumerate(inits)
+            for other in inits[number + 1 :]
+        )
+
+    def _base(self, var: ir.Var) -> ir.Var:
+        while True:
+            match self._regions.definition.get(var):
+                case ir.Let(_, ir.Subview(array) | ir.Transpose(array) | ir.Reshape(array)):
+                    var = array
+                case _:
+                    return var
+
+    def _is_allocated(self, var: ir.Var) -> bool:
+        statement = self._regions.definition.get(var)
+        return isinstance(statement, ir.Let) and isinstance(statement.expr, ir.Alloc)
 
     # --- construction ---------------------------------------------------------------------
 

@@ -277,7 +277,11 @@ class ExpressionPrinter:
 
     def _cast(self, value: ir.Operand, type_: Type) -> Printed:
         source = value.type
-        if not isinstance(type_, Scalar) or source == type_:
+        if source == type_:
+            return self._operand(value)
+        if isinstance(type_, Lanes):
+            return f"{self.literals.dtype(type_)}({self.operand(value)})", ATOM
+        if not isinstance(type_, Scalar):
             return self._operand(value)
         truncated = is_integer(type_) and is_real(source)
         if isinstance(value, ir.Const) and not is_complex(source) and not truncated:

@@ -41,8 +41,8 @@ class Literals:
         match type_:
             case Scalar():
                 return self._number(value, type_)
-            case Lanes(dtype, count):
-                return f"{self._splat(dtype, count)}({self._number(value, dtype)[0]})", ATOM
+            case Lanes(dtype):
+                return f"{self.dtype(type_)}({self._number(value, dtype)[0]})", ATOM
             case Opaque():
                 if isinstance(value, str):
                     return quoted(value), ATOM
@@ -94,13 +94,9 @@ class Literals:
             case Scalar():
                 return self.scalar(type_)
             case Lanes(dtype, count):
-                lanes = self.references.kernel("lanes", "lanes")
-                return f"{lanes}({self.scalar(dtype)}, {count})"
+                return self.references.kernel("lanes", f"{dtype}x{count}")
             case _:
                 assert_never(type_)
-
-    def _splat(self, dtype: Scalar, count: int) -> str:
-        return self.dtype(Lanes(dtype, count))
 
 
 def quoted(text: str) -> str:

@@ -15,7 +15,7 @@ RESERVED = frozenset(
     {
         *("abs", "bool", "complex", "float", "int", "len", "max", "min", "pow", "print", "range"),
         *("cmath", "math", "njit", "np", "operator", "round", "slice", "tuple"),
-        *("divide", "empty", "irange", "lanes", "new_stack", "release", "reserve"),
+        *("divide", "empty", "irange", "new_stack", "release", "reserve"),
         *("reserve_zeroed", "tape", "zeros"),
     }
 )

@@ -199,9 +199,9 @@ def _of_record(
     inherited = _class_attribute(builder, ref, contents.cls, name, node)
     if inherited is not None:
         return inherited
-    if isinstance(getattr(contents.cls, "__getattr__", None), python_types.FunctionType):
-        method = StaticValue(contents.cls.__getattr__)
-        return builder.apply(method, [ref, StaticValue(name)], {}, node)
+    fallback = getattr(contents.cls, "__getattr__", None)
+    if isinstance(fallback, python_types.FunctionType):
+        return builder.apply(StaticValue(fallback), [ref, StaticValue(name)], {}, node)
     builder.error(node, f"`{contents.cls.__name__}` has no attribute `{name}` here.")
 
 

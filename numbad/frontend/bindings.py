@@ -73,6 +73,11 @@ def home(builder: Builder, name: str) -> Frame:
     return frame
 
 
+def frame_names(builder: Builder, names: frozenset[str]) -> set[tuple[int, str]]:
+    """Pair names with the frames that assigning to them would bind them in."""
+    return {(home(builder, name).id, name) for name in names}
+
+
 def assign(builder: Builder, name: str, value: Value, node: ast.AST | None = None) -> None:
     """Bind a name."""
     frame = home(builder, name)

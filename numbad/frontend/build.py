@@ -51,7 +51,7 @@ class Built:
     Attributes
     ----------
     program : ir.Program
-        Its entry takes the leaves of ``parameters``, in order, and returns the leaves of ``result``.
+        Its entry takes the leaves of ``parameters`` and returns those of ``result``, in order.
     parameters : tuple of Parameter
         The positional arguments, the keyword arguments, then live values.
     result : Tree
@@ -161,7 +161,7 @@ def build_rule(
     builder.live.root = fn
     _enter(builder)
     callee = resolve_callable(fn)
-    arguments = load(callee.function).node.args
+    arguments = load(callee.target).node.args
     positional = [p.arg for p in [*arguments.posonlyargs, *arguments.args]]
     keywords = [p.arg for p in arguments.kwonlyargs]
     names = [*positional, *keywords]
@@ -254,7 +254,7 @@ def _origin(fn: Callable[..., Any]) -> ir.Origin | None:
     try:
         callee = resolve_callable(fn)
         if callee.kind is Kind.PYTHON:
-            source = load(callee.function)
+            source = load(callee.target)
             return source.origin(source.node)
     except TypeError:
         pass

@@ -11,7 +11,7 @@ import numpy as np
 
 from numbad import numba_bridge
 from numbad.frontend import bindings
-from numbad.frontend.registry import Table
+from numbad.frontend.registry import Handler, Table
 from numbad.frontend.sequences import describe
 from numbad.frontend.values import (
     BoundMethod,
@@ -35,6 +35,7 @@ from numbad.ir.types import (
     is_integer,
     is_real,
 )
+from numbad.structure import SCALAR_NAMES
 
 if TYPE_CHECKING:
     from numbad.frontend.builder import Builder
@@ -51,13 +52,7 @@ _TYPES: dict[Any, Scalar] = {
     int: INT64,
     bool: BOOL,
     complex: COMPLEX128,
-    **{
-        getattr(np, name): Scalar(name)
-        for name in (
-            "int8 int16 int32 int64 uint8 uint16 uint32 uint64 float32 float64 complex64 complex128"
-        ).split()
-    },
-    np.bool_: BOOL,
+    **{np.dtype(name).type: Scalar(name) for name in SCALAR_NAMES},
 }
 
 
@@ -209,9 +204,79 @@ def _dist(builder: Builder, args: Args, kwargs: Kwargs, node: Node) -> Value:
 def _distance(p: Any, q: Any) -> Any:
     """Euclidean distance of two points."""
     total = 0.0
-    for a, b in zip(p, q):  # noqa: B905 (walked, not run)
+    for a, b in zip(p, q, strict=True):
         total += (a - b) * (a - b)
     return math.sqrt(total)
+
+
+# What Numba knows under NumPy's name only.
+_SAME = {math.cbrt: np.cbrt, math.fmod: np.fmod}
+
+
+def _same_as(function: Any) -> Handler:
+    def apply(builder: Builder, args: Args, kwargs: Kwargs, node: Node) -> Value:
+        scalars: Args = [OperandValue(builder.as_scalar(arg, node)) for arg in args]
+        return builder.apply(StaticValue(function), scalars, kwargs, node)
+
+    return apply
+
+
+for _function, _other in _SAME.items():
+    _TABLE.handles(_function)(_same_as(_other))
+
+
+@_TABLE.handles(math.log)
+def _log(builder: Builder, args: Args, kwargs: Kwargs, node: Node) -> Value:
+    if len(args) == 2:
+        return builder.inline(_log_to_base, args, kwargs, node)
+    return NotImplemented  # type: ignore[return-value]
+
+
+def _log_to_base(x: Any, base: Any) -> Any:
+    """Logarithm to a base."""
+    return math.log(x) / math.log(base)
+
+
+@_TABLE.handles(math.hypot)
+def _hypot(builder: Builder, args: Args, kwargs: Kwargs, node: Node) -> Value:
+    if len(args) == 2:
+        return NotImplemented  # type: ignore[return-value]
+    return builder.inline(_length, [builder.tuple(args)], kwargs, node)
+
+
+def _length(components: Any) -> Any:
+    """Euclidean length of a vector."""
+    total = 0.0
+    for component in components:
+        total = math.hypot(total, component)
+    return total
+
+
+def _of_known_integers(function: Any) -> Handler:
+    def apply(builder: Builder, args: Args, kwargs: Kwargs, node: Node) -> Value:
+        if kwargs or not all(builder.is_static(arg) for arg in args):
+            return NotImplemented  # type: ignore[return-value]
+        return builder.number(function(*(builder.as_static(arg) for arg in args)))
+
+    return apply
+
+
+for _function in (math.factorial, math.comb, math.perm, math.isqrt):
+    _TABLE.handles(_function)(_of_known_integers(_function))
+
+
+@_TABLE.handles(math.isclose)
+def _isclose(builder: Builder, args: Args, kwargs: Kwargs, node: Node) -> Value:
+    return builder.inline(_are_close, args, kwargs, node)
+
+
+def _are_close(a: Any, b: Any, rel_tol: Any = 1e-09, abs_tol: Any = 0.0) -> Any:
+    """Whether two numbers are equal but for rounding."""
+    return a == b or (
+        math.isfinite(a)
+        and math.isfinite(b)
+        and abs(a - b) <= max(rel_tol * max(abs(a), abs(b)), abs_tol)
+    )
 
 
 def is_number(value: Value) -> bool:

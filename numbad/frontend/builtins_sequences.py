@@ -1,4 +1,4 @@
-"""Builtins of sequences and iterables: ``len``, ``range``, ``zip``, ``sum``, ``min``, ``list`` ..."""
+"""Builtins of sequences and iterables: ``len``, ``range``, ``zip``, ``sum``, ``min`` ..."""
 
 from __future__ import annotations
 
@@ -95,7 +95,10 @@ def _len(builder: Builder, args: Args, kwargs: Kwargs, node: Node) -> Value:
 
 @_TABLE.handles(zip)
 def _zip(builder: Builder, args: Args, kwargs: Kwargs, node: Node) -> Value:
-    return iteration.iterator(builder, "zip", _settled(builder, args))
+    strict = kwargs.get("strict")
+    is_strict = strict is not None and bool(builder.as_static(strict, "`strict`"))
+    kind = "zip_strict" if is_strict else "zip"
+    return iteration.iterator(builder, kind, _settled(builder, args))
 
 
 @_TABLE.handles(enumerate)
@@ -119,7 +122,8 @@ def _map(builder: Builder, args: Args, kwargs: Kwargs, node: Node) -> Value:
 def _filter(builder: Builder, args: Args, kwargs: Kwargs, node: Node) -> Value:
     function = args[0]
     is_none = isinstance(function, StaticValue) and function.value is None
-    return iteration.iterator(builder, "filter", _settled(builder, args[1:]), None if is_none else function)
+    sources = _settled(builder, args[1:])
+    return iteration.iterator(builder, "filter", sources, None if is_none else function)
 
 
 def _settled(builder: Builder, args: Args) -> tuple[Value, ...]:

@@ -10,14 +10,14 @@ from __future__ import annotations
 
 import ast
 import types as python_types
+from collections.abc import Hashable
 from typing import TYPE_CHECKING, Any
 
 from numbad import numba_bridge
 from numbad.errors import NoRule
-from numbad.frontend import bindings, classes, functions, operators
+from numbad.frontend import bindings, classes, functions, operators, overloads
 from numbad.frontend.builtins import BUILTINS
 from numbad.frontend.callables import Callee, Kind, resolve_callable
-from numbad.frontend.functions import Activation
 from numbad.frontend.generators import Consumer
 from numbad.frontend.sequences import describe, sentence
 from numbad.frontend.values import (
@@ -39,7 +39,7 @@ from numbad.ir.types import Array, Opaque, Scalar, Tuple, Type
 if TYPE_CHECKING:
     from numbad.frontend.builder import Builder
 
-__all__ = ["Activation", "Consumer", "apply"]
+__all__ = ["Consumer", "apply"]
 
 
 def apply(
@@ -91,9 +91,13 @@ def _static(
     node: ast.AST | None,
 ) -> Value:
     session = builder.session
+    if session.identity_matters(found):
+        builder.live.depend(path, "is", found)
     special = session.special(found)
     if special is not None:
-        return special(builder, args, kwargs, node)  # type: ignore[no-any-return]
+        result = special(builder, args, kwargs, node)
+        if result is not NotImplemented:
+            return result  # type: ignore[no-any-return]
     if session.has_user_rule(found):
         return rule_call(builder, found, args, kwargs, node)
     for table in (session.handlers, BUILTINS):
@@ -134,6 +138,13 @@ def _resolved(
     match callee.kind:
         case Kind.PYTHON:
             inner_path, bound, named = _unwrap(builder, found, path)
+            if (bound or named) and builder.session.special(callee.function) is not None:
+                inner = StaticValue(callee.function, inner_path)
+                return apply(builder, inner, [*bound, *args], {**named, **kwargs}, node)
+            if found is callee.target:
+                other = overloads.implementation(builder, callee.function, args, kwargs, node)
+                if other is not None:
+                    return functions.call_python(builder, other, None, args, kwargs, node)
             args, result_type = _converted(builder, callee, args)
             declared = {
                 name: numba_bridge.from_numba(type_) for name, type_ in callee.locals.items()
@@ -146,8 +157,11 @@ def _resolved(
                 {**named, **kwargs},
                 node,
                 declared,
+                is_compiled=numba_bridge.dispatcher_function(found) is not None,
             )
-            return result if result_type is None else bindings.converted(builder, result, result_type)
+            return (
+                result if result_type is None else bindings.converted(builder, result, result_type)
+            )
         case Kind.ELEMENTWISE:
             return _elementwise(builder, callee, args, node)
         case Kind.CLASS:
@@ -193,11 +207,10 @@ def _unwrap(
             return _unwrap(builder, found.py_func, step(("attr", "py_func")))
         case _ if hasattr(found, "__wrapped__"):
             return _unwrap(builder, found.__wrapped__, step(("attr", "__wrapped__")))
-        case _ if isinstance(getattr(type(found), "__call__", None), python_types.FunctionType):
-            return None, [StaticValue(found, path)], {}
         case _:
-            call = getattr(type(found), "__call__", None)
-            if numba_bridge.dispatcher_function(call) is not None:
+            call = type(found).__call__
+            is_method = isinstance(call, python_types.FunctionType)
+            if is_method or numba_bridge.dispatcher_function(call) is not None:
                 return None, [StaticValue(found, path)], {}
             return path, [], {}
 
@@ -229,7 +242,7 @@ def _elementwise(
         from numbad.frontend import arrays
 
         return arrays.elementwise(builder, callee.function, args, node)
-    return functions.call_python(builder, callee.function, None, args, {}, node)
+    return functions.call_python(builder, callee.target, None, args, {}, node)
 
 
 def rule_call(
@@ -313,7 +326,7 @@ def opaque_call(
         isinstance(value, OperandValue) and isinstance(value.type, Scalar | Array)
         for value in [*args, *kwargs.values()]
     )
-    if known:
+    if known and isinstance(found, Hashable):
         types = tuple(value.type for value in args if isinstance(value, OperandValue))
         named = tuple((k, v.type) for k, v in kwargs.items() if isinstance(v, OperandValue))
         if numba_bridge.call_type(found, types, named) is not None:

@@ -18,7 +18,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from numbad.frontend import merging, templates
+from numbad.frontend import conversion, merging, templates
 from numbad.frontend.bindings import hint_of, settle_pending
 from numbad.frontend.names import hint
 from numbad.frontend.signals import NeedsDynamicList, NeedsUnrolling, Skip
@@ -197,7 +197,7 @@ class Carrying:
                 self.entry.heap[frame], self.entry.heap[frame]
             )
             inner = [builder.fresh.var(t) for t in templates.object_leaf_types(contents)]
-            state.heap[frame] = templates.instantiate_object(builder, contents, iter(inner))
+            state.heap[frame] = conversion.instantiate_object(builder, contents, iter(inner))
             return _Entry(contents, inner, [])
         value = self.entry.frames[frame].get(name)
         template = self.templates.get(key)
@@ -209,7 +209,7 @@ class Carrying:
         elif template is None:
             template = templates.template_of(value, self.entry, self.known)
         inner = [builder.fresh.var(t, hint_of(name)) for t in templates.leaf_types(template)]
-        installed = templates.instantiate(builder, template, iter(inner))
+        installed = conversion.instantiate(builder, template, iter(inner))
         state.frames[frame][name] = installed
         if isinstance(installed, Ref) and isinstance(template, Joined):
             self._own(key, installed, state)
@@ -231,10 +231,10 @@ class Carrying:
         found = False
         for key, template in wanted.items():
             source = self._source(key, final)
-            if isinstance(template, Joined) and isinstance(source, Ref):
-                if counts[source.id] > 1 and key not in self.shared:
-                    self.shared.add(key)
-                    found = True
+            is_object = isinstance(template, Joined) and isinstance(source, Ref)
+            if is_object and counts[source.id] > 1 and key not in self.shared:
+                self.shared.add(key)
+                found = True
         return found
 
     def _object_template(self, one: HeapObject, other: HeapObject) -> HeapObject:
@@ -451,8 +451,8 @@ class Carrying:
     def _convert(self, key: Key, template: Any, state: State) -> list[ir.Operand]:
         source = self._source(key, state)
         if key[0] == "object":
-            return templates.object_operands(self.builder, source, template, state)
-        return templates.operands(self.builder, source, template, state)
+            return conversion.object_operands(self.builder, source, template, state)
+        return conversion.operands(self.builder, source, template, state)
 
     def _carry(
         self,
@@ -475,9 +475,9 @@ class Carrying:
     def _put(self, key: Key, template: Any, results: list[ir.Operand], after: State) -> None:
         kind, frame, name = key
         if kind == "object":
-            after.heap[frame] = templates.instantiate_object(self.builder, template, iter(results))
+            after.heap[frame] = conversion.instantiate_object(self.builder, template, iter(results))
             return
-        value = templates.instantiate(self.builder, template, iter(results))
+        value = conversion.instantiate(self.builder, template, iter(results))
         after.frames[frame][name] = value
         if isinstance(template, Joined) and isinstance(value, Ref):
             before = self.entry.frames[frame].get(name)

@@ -50,10 +50,10 @@ def construct(
             "It is not a class of plain fields written in Python.",
         )
     ref = builder.new_object(RecordObject(cls, (), ()))
-    if dataclasses.is_dataclass(cls) and cls.__init__.__code__.co_filename == "<string>":  # type: ignore[misc]
+    if dataclasses.is_dataclass(cls) and cls.__init__.__code__.co_filename == "<string>":
         _dataclass(builder, cls, ref, args, kwargs, node)
         return ref
-    init = cls.__init__  # type: ignore[misc]
+    init = cls.__init__
     if isinstance(init, python_types.FunctionType):
         builder.apply(BoundMethod(ref, StaticValue(init)), args, kwargs, node)
     elif args or kwargs:
@@ -66,7 +66,7 @@ def _is_plain(cls: type) -> bool:
     return (
         bool(cls.__flags__ & 1 << 9)
         and type(cls).__call__ is type.__call__
-        and cls.__new__ is object.__new__
+        and getattr(cls, "__new__", None) is object.__new__
         and not hasattr(cls, "_numba_type_")
         and not hasattr(cls, "class_type")
         and type(cls) is type

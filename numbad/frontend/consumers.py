@@ -7,7 +7,7 @@ import operator
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from numbad.frontend import bindings, merging, operators
+from numbad.frontend import bindings, conditions, operators
 from numbad.frontend.sequences import items_of
 from numbad.frontend.values import OperandValue, TupleValue, Value, is_array, is_scalar
 from numbad.ir import nodes as ir
@@ -48,12 +48,12 @@ def reduce(
 
 def any_of(builder: Builder, iterable: Value, node: Node) -> Value:
     """``any(iterable)``; all items are evaluated, which has no effect on the value."""
-    return _truths(builder, iterable, merging.either, False, node)
+    return _truths(builder, iterable, conditions.either, False, node)
 
 
 def all_of(builder: Builder, iterable: Value, node: Node) -> Value:
     """``all(iterable)``."""
-    return _truths(builder, iterable, merging.both, True, node)
+    return _truths(builder, iterable, conditions.both, True, node)
 
 
 def _truths(
@@ -75,7 +75,7 @@ def any_equal(builder: Builder, container: Value, wanted: Value, node: Node) -> 
 
     def either(total: Value, item: Value) -> Value:
         equal = builder.as_condition(builder.binary(operator.eq, item, wanted, node), node)
-        return OperandValue(merging.either(builder, builder.as_condition(total), equal))
+        return OperandValue(conditions.either(builder, builder.as_condition(total), equal))
 
     if is_array(container):
         container = bindings.settled(builder, container)

@@ -33,10 +33,10 @@ def evaluate(builder: Builder, node: ast.expr) -> Value:
 
 def _evaluate(builder: Builder, node: ast.expr) -> Value:
     match node:
-        case ast.Constant(value):
-            if isinstance(value, bool | int | float | complex):
-                return builder.number(value)
-            return StaticValue(value)
+        case ast.Constant(known):
+            if isinstance(known, bool | int | float | complex):
+                return builder.number(known)
+            return StaticValue(known)
         case ast.Name(id=name):
             return bindings.lookup(builder, name, node)
         case ast.BinOp(left, op, right):

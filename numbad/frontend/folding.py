@@ -16,6 +16,7 @@ import numpy as np
 from numbad import numba_bridge
 from numbad.ir import nodes as ir
 from numbad.ir.types import BOOL, COMPLEX128, FLOAT64, INT64, Scalar, Type, is_integer
+from numbad.structure import SCALAR_NAMES
 
 _FOLDABLE = frozenset(
     {
@@ -116,7 +117,7 @@ def cast(constant: ir.Const, type_: Type) -> ir.Const | None:
 def as_constant(value: Any) -> ir.Const | None:
     """Return the constant for a Python or NumPy number; None for anything else."""
     if isinstance(value, np.generic):
-        if not isinstance(value, np.number | np.bool_) or value.dtype.name not in _NUMPY_NAMES:
+        if not isinstance(value, np.number | np.bool_) or value.dtype.name not in SCALAR_NAMES:
             return None
         return ir.Const(value.item(), Scalar(value.dtype.name))
     if isinstance(value, bool | int | float | complex):
@@ -133,9 +134,3 @@ def _plain(value: bool | int | float | complex) -> bool | int | float | complex:
         if isinstance(value, cls):
             return cls(value)  # type: ignore[arg-type, no-any-return, unused-ignore]
     return value
-
-
-_NUMPY_NAMES = frozenset(
-    "bool int8 int16 int32 int64 uint8 uint16 uint32 uint64 float32 float64 "
-    "complex64 complex128".split()
-)

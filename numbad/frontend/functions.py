@@ -10,12 +10,12 @@ from __future__ import annotations
 import ast
 import types as python_types
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from numbad.errors import DifferentiationError
 from numbad.frontend import bindings, recursion, statements
 from numbad.frontend.callables import bind_arguments
+from numbad.frontend.emitter import Activation
 from numbad.frontend.normalize import normalize
 from numbad.frontend.source import lambda_to_def, load
 from numbad.frontend.state import Code
@@ -27,21 +27,12 @@ from numbad.frontend.values import (
     TupleValue,
     Value,
 )
-from numbad.ir import nodes as ir
 from numbad.ir.types import Type
 
 if TYPE_CHECKING:
     from numbad.frontend.builder import Builder
 
 _DEPTH_LIMIT = 150
-
-
-@dataclass(frozen=True, slots=True)
-class Activation:
-    """A call being walked: ``key`` says of what, ``origin`` from where."""
-
-    key: Any
-    origin: ir.Origin | None
 
 
 def code_of(builder: Builder, function: python_types.FunctionType, path: Path | None) -> Code:
@@ -84,6 +75,7 @@ def _function(builder: Builder, node: ast.FunctionDef) -> FunctionValue:
     if code is None:
         outer = frame.code
         code = Code(node, outer.parsed, outer.globals, outer.cells, outer.path)
+        code.is_compiled = outer.is_compiled
         builder.nested_codes[id(node)] = code
     defaults = tuple(
         bindings.settled(builder, builder.evaluate(default)) for default in node.args.defaults
@@ -125,11 +117,17 @@ def call_python(
     kwargs: dict[str, Value],
     node: ast.AST | None,
     declared: Mapping[str, Type] | None = None,
+    is_compiled: bool = False,
 ) -> Value:
-    """Call a Python function found on a path; ``declared`` fixes the types of its variables."""
+    """Call a Python function found on a path.
+
+    ``declared`` fixes the types of its variables; ``is_compiled`` says that Numba compiles it.
+    """
     try:
         code = code_of(builder, function, path)
         code.declared.update(declared or {})
+        caller = builder.frame
+        code.is_compiled = is_compiled or (caller is not None and caller.code.is_compiled)
     except DifferentiationError as error:
         if error.origin is None:
             error = type(error)(

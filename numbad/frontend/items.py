@@ -12,7 +12,7 @@ import operator
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from numbad.frontend import bindings, merging, operators, templates
+from numbad.frontend import bindings, conditions, merging, operators, templates
 from numbad.frontend.sequences import describe, sentence
 from numbad.frontend.signals import NeedsDynamicList
 from numbad.frontend.values import (
@@ -65,9 +65,8 @@ def getitem(builder: Builder, value: Value, index: Value, node: ast.AST | None) 
             return _of_object(builder, value, builder.state.heap[id], index, node)
         case StaticValue():
             return _of_static(builder, value, index, node)
-        case RangeValue(start, stop, step):
-            position = builder.as_index(index, node)
-            offset = builder.call(operator.mul, position, step)
+        case RangeValue(start, _, step):
+            offset = builder.call(operator.mul, builder.as_index(index, node), step)
             return OperandValue(builder.call(operator.add, start, offset))
         case OptionalValue(is_none, inner):
             builder.raise_if(is_none, TypeError, "'NoneType' object is not subscriptable")
@@ -144,7 +143,9 @@ def _selected(
     count = ir.Const(len(items), INT64)
     below = builder.call(operator.lt, position, ir.Const(-len(items), INT64))
     above = builder.call(operator.ge, position, count)
-    builder.raise_if(merging.either(builder, below, above), IndexError, "tuple index out of range")
+    builder.raise_if(
+        conditions.either(builder, below, above), IndexError, "tuple index out of range"
+    )
     if len(items) > _SELECT_LIMIT and isinstance(template, OperandValue):
         return _from_array(builder, items, template, position)
     negative = builder.call(operator.lt, position, ir.Const(0, INT64))
@@ -176,7 +177,7 @@ def _of_object(
 ) -> Value:
     match contents:
         case ListObject(items):
-            return _of_items(builder, items, index, node, lambda part: builder.new_list(part))
+            return _of_items(builder, items, index, node, builder.new_list)
         case DynamicList(operand):
             return _list_item(builder, operand, index, node)
         case DictObject(keys, items):
@@ -236,7 +237,7 @@ def _of_static(builder: Builder, value: StaticValue, index: Value, node: ast.AST
     found = value.value
     live = builder.live.items(value)
     if live is not None and not builder.is_static(index):
-        return _of_items(builder, live, index, node, lambda part: builder.new_list(part))
+        return _of_items(builder, live, index, node, builder.new_list)
     method = operators.special_method(builder, value, "__getitem__")
     if method is not None:
         return builder.apply(method, [index], {}, node)
@@ -363,7 +364,7 @@ def make_dynamic(builder: Builder, ref: Ref, value: Value, node: ast.AST | None)
     if not isinstance(joined, OperandValue) or not isinstance(joined.operand.type, Scalar | Array):
         builder.error(
             node,
-            "An item of a list of different things is assigned at a position known only at run time.",
+            "An item of a list of different things is assigned at a run-time position.",
             "",
             "Use an array.",
         )

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import functools
 import operator
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -80,7 +81,7 @@ def plan(builder: Builder, iterable: Value, node: ast.AST | None) -> Plan:
     """Return how to run over an iterable."""
     items = items_of(builder, iterable)
     if items is not None:
-        return Listed(tuple((lambda item=item: item) for item in items))
+        return Listed(tuple(map(_constantly, items)))
     match iterable:
         case RangeValue(start, stop, step):
             return Direct(start, stop, step)
@@ -91,7 +92,7 @@ def plan(builder: Builder, iterable: Value, node: ast.AST | None) -> Plan:
         case OperandValue(operand) if isinstance(operand.type, Tuple):
             return Listed(
                 tuple(
-                    (lambda position=position: builder.getitem(iterable, builder.number(position)))
+                    functools.partial(builder.getitem, iterable, builder.number(position))
                     for position in range(len(operand.type.items))
                 )
             )
@@ -134,6 +135,10 @@ def _list(builder: Builder, value: Value, node: ast.AST | None) -> Plan:
     )
 
 
+def _constantly(value: Value) -> Callable[[], Value]:
+    return lambda: value
+
+
 def count_of(builder: Builder, source: Listed | Direct | Indexed) -> ir.Operand:
     """Return the number of items."""
     match source:
@@ -150,7 +155,8 @@ def item_at(builder: Builder, source: Listed | Direct | Indexed, position: ir.Op
     match source:
         case Listed(items):
             assert isinstance(position, ir.Const)
-            return items[position.value]()
+            item: Value = items[position.value]()
+            return item
         case Direct(start, _, step):
             offset = position if step == _ONE else builder.call(operator.mul, position, step)
             if start == _ZERO:
@@ -197,6 +203,8 @@ def _iterator(builder: Builder, iterable: IteratorValue, node: ast.AST | None) -
             def combine(position: ir.Operand) -> Value:
                 return TupleValue(tuple(item_at(builder, source, position) for source in sources))
 
+    if iterable.kind == "zip_strict":
+        _check_equal(builder, sources)
     return _combined(builder, sources, combine, node)
 
 
@@ -232,17 +240,26 @@ def _combined(
     if is_listed:
         return Listed(
             tuple(
-                (lambda position=position: combine(ir.Const(position, INT64)))
+                functools.partial(combine, ir.Const(position, INT64))
                 for position in range(min(known))
             )
         )
     if not counts:
         return Listed(())
-    count = counts[0]
+    length_: ir.Operand = counts[0]
     for other in counts[1:]:
-        if other != count:
-            count = builder.call(min, count, other)
-    return Indexed(count, combine)
+        if other != length_:
+            length_ = builder.call(min, length_, other)
+    return Indexed(length_, combine)
+
+
+def _check_equal(builder: Builder, sources: list[Listed | Direct | Indexed]) -> None:
+    """Raise at run time if the sources of ``zip(..., strict=True)`` differ in length."""
+    counts = [count_of(builder, source) for source in sources]
+    for count in counts[1:]:
+        if count != counts[0]:
+            differs = builder.call(operator.ne, count, counts[0])
+            builder.raise_if(differs, ValueError, "zip() arguments have different lengths")
 
 
 def _reversed(builder: Builder, source: Listed | Direct | Indexed) -> Plan:

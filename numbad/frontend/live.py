@@ -1,9 +1,9 @@
 """Live values: globals, closure cells and what is reached through them, read at call time.
 
-A *path* says where an object is found: its first step is ``("root",)`` (the function that is
-differentiated), ``("global", namespace, name)``, ``("cell", cell)`` or ``("object", object)``; further steps are
-``("attr", name)``, ``("item", key)``, ``("closure", name)`` and ``("default", name)``. ``read``
-follows one.
+A *path* says where an object is found. Its first step is ``("root",)`` (the function that is
+differentiated), ``("global", namespace, name)``, ``("cell", cell)`` or ``("object", object)``;
+further steps are ``("attr", name)``, ``("item", key)``, ``("closure", name)`` and
+``("default", name)``. ``read`` follows one.
 
 Numbers and arrays found on a path become hidden parameters of the program (``Parameter``); for all
 other objects the program depends on finding the same object there (``Dependency``).
@@ -81,7 +81,7 @@ class Dependency:
             case "type":
                 return type(found) is self.expected
             case "length":
-                return len(found) == self.expected
+                return bool(len(found) == self.expected)
             case "code":
                 return (
                     isinstance(found, python_types.FunctionType)
@@ -89,7 +89,7 @@ class Dependency:
                     and found.__globals__ is self.expected.__globals__
                 )
             case _:
-                return tuple(found) == self.expected
+                return bool(tuple(found) == self.expected)
 
 
 def read(path: Path, root: Any = None) -> Any:
@@ -336,7 +336,7 @@ def argument_value(
             refuse_data(builder, value, f"The argument `{name}`")
             return StaticValue(value, (("object", value),))
         case structure.Sequence_(items, cls):
-            fields: tuple[Any, ...] = getattr(cls, "_fields", range(len(items)))
+            fields: tuple[Any, ...] = getattr(cls, "_fields", tuple(range(len(items))))
             separator = "_" if hasattr(cls, "_fields") else ""
             values = tuple(
                 argument_value(builder, item, f"{name}{separator}{field}", leaf)

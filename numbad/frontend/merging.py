@@ -8,13 +8,14 @@ values that both sides already have become ``ir.Select``.
 
 from __future__ import annotations
 
+import functools
 import operator
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from numbad.frontend import templates
+from numbad.frontend import conversion, templates
 from numbad.frontend.bindings import hint_of, settle_pending, settled
 from numbad.frontend.signals import DeadEnd, NeedsDynamicList, Skip
 from numbad.frontend.state import State, loads_of
@@ -23,8 +24,8 @@ from numbad.frontend.values import (
     NONE,
     Conflict,
     DynamicList,
+    HeapObject,
     ListObject,
-    OperandValue,
     Pending,
     Ref,
     Value,
@@ -108,7 +109,7 @@ def make_dynamic(builder: Builder, need: NeedsDynamicList) -> None:
                 "Its length is part of the type of the program.",
                 "Use an array, or a copy of the list.",
             )
-        made = templates.make_list(builder, present.items, contents.operand.type)
+        made = conversion.make_list(builder, present.items, contents.operand.type)
         builder.state.heap[id_] = DynamicList(made)
 
 
@@ -225,12 +226,12 @@ class _Merger:
                 assert not isinstance(one, templates.Missing)
                 names[name] = one
                 continue
-            if name not in before or isinstance(before[name], Pending):
-                if not self._is_read_later(id_, name):
-                    if name in before:
-                        self._note(before[name], one, other)
-                        names[name] = before[name]
-                    continue
+            is_new = name not in before or isinstance(before[name], Pending)
+            if is_new and not self._is_read_later(id_, name):
+                if name in before:
+                    self._note(before[name], one, other)
+                    names[name] = before[name]
+                continue
             for side, opposite in ((one, other), (other, one)):
                 if isinstance(side, Pending):
                     self.builder.need(side, self._template(opposite, opposite))
@@ -256,7 +257,7 @@ class _Merger:
     def _template(self, one: Source, other: Source) -> Template:
         return templates.join(one, other, self.first.state, self.second.state, self.known)
 
-    def _object(self, id_: int) -> object:
+    def _object(self, id_: int) -> HeapObject:
         one, other = self.first.state.heap[id_], self.second.state.heap[id_]
         if one is other or one == other:
             return one
@@ -269,38 +270,33 @@ class _Merger:
                 "An object is left in different shapes by the two sides of a branch.",
                 contents.reason,
             )
-        operands = [
-            self._side(
-                path,
-                lambda path=path, c=contents, o=o: templates.object_operands(
-                    self.builder, o, c, path.state
-                ),
+        operands = []
+        for path, side in ((self.first, one), (self.second, other)):
+            convert = functools.partial(
+                conversion.object_operands, self.builder, side, contents, path.state
             )
-            for path, o in ((self.first, one), (self.second, other))
-        ]
+            operands.append(self._side(path, convert))
         merged = self._merge_operands(operands[0], operands[1], "")
-        return templates.instantiate_object(self.builder, contents, iter(merged))
+        return conversion.instantiate_object(self.builder, contents, iter(merged))
 
     def _value(self, one: Source, other: Source, name: str) -> Value:
         if one == other and not isinstance(one, templates.Missing):
-            if not isinstance(one, Ref) or one.id in self.known:
+            is_private = isinstance(one, Ref) and one.id not in self.known
+            if not is_private:
                 return one
         if isinstance(one, Ref) and isinstance(other, Ref):
             known = self.joined.get((one.id, other.id))
             if known is not None:
                 return known
         template = self._template(one, other)
-        operands = [
-            self._side(
-                path,
-                lambda path=path, side=side: templates.operands(
-                    self.builder, side, template, path.state
-                ),
+        operands = []
+        for path, side in ((self.first, one), (self.second, other)):
+            convert = functools.partial(
+                conversion.operands, self.builder, side, template, path.state
             )
-            for path, side in ((self.first, one), (self.second, other))
-        ]
+            operands.append(self._side(path, convert))
         merged = self._merge_operands(operands[0], operands[1], name)
-        value = templates.instantiate(self.builder, template, iter(merged))
+        value = conversion.instantiate(self.builder, template, iter(merged))
         if isinstance(template, Joined) and isinstance(value, Ref):
             self._partner(value, one, other)
         return value
@@ -386,7 +382,7 @@ def _is_selectable(merge: ir.Merge) -> bool:
 def references(
     state: State, forgotten: set[tuple[int, str]] | frozenset[tuple[int, str]] = frozenset()
 ) -> Counter[int]:
-    """How many names and items of objects refer to each object; ``forgotten`` names do not count."""
+    """How many names and items refer to each object; ``forgotten`` names do not count."""
     counts: Counter[int] = Counter()
     seen: set[int] = set()
     pending: list[object] = [
@@ -410,61 +406,6 @@ def references(
 def reachable(state: State) -> set[int]:
     """Ids of the objects that some name leads to."""
     return set(references(state))
-
-
-# --- truth values -------------------------------------------------------------------------------
-
-
-def both(builder: Builder, left: ir.Operand, right: ir.Operand) -> ir.Operand:
-    """``left and right`` for evaluated BOOL operands."""
-    return choose(builder, left, right, ir.Const(False, BOOL))
-
-
-def either(builder: Builder, left: ir.Operand, right: ir.Operand) -> ir.Operand:
-    """``left or right`` for evaluated BOOL operands."""
-    return choose(builder, left, ir.Const(True, BOOL), right)
-
-
-def choose(
-    builder: Builder, condition: ir.Operand, if_true: ir.Operand, if_false: ir.Operand
-) -> ir.Operand:
-    """``if_true if condition else if_false`` for evaluated BOOL operands."""
-    match condition, if_true, if_false:
-        case ir.Const(value), _, _:
-            return if_true if value else if_false
-        case _, ir.Const(True), ir.Const(False):
-            return condition
-        case _, ir.Const(False), ir.Const(True):
-            return builder.call(operator.not_, condition)
-        case _ if if_true == if_false:
-            return if_true
-        case _:
-            return builder.let(BOOL, ir.Select(condition, if_true, if_false))
-
-
-def short_circuit(
-    builder: Builder,
-    left: ir.Operand,
-    right: Callable[[], ir.Operand],
-    *,
-    is_and: bool,
-    node: ast.AST | None = None,
-) -> ir.Operand:
-    """``left and right()`` (or ``or``) for truth values; ``right`` runs only if it is needed.
-
-    A right side of a few comparisons is evaluated at once: that is cheaper than a branch.
-    """
-    if isinstance(left, ir.Const):
-        return right() if left.value == is_and else left
-    constant = OperandValue(ir.Const(not is_and, BOOL))
-
-    def evaluate() -> Value:
-        return OperandValue(right())
-
-    sides: tuple[Side, Side] = (evaluate, lambda: constant)
-    if not is_and:
-        sides = (lambda: constant, evaluate)
-    return builder.as_operand(branch(builder, left, *sides, node))
 
 
 def _is_cheap(block: ir.Block) -> bool:

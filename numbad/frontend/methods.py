@@ -188,7 +188,8 @@ def _of_dict(
         case "get", [key, *rest]:
             wanted = builder.as_static(key, "A key of a dict")
             default = rest[0] if rest else NONE
-            return dict(pairs).get(wanted, default)
+            found: Value = dict(pairs).get(wanted, default)
+            return found
         case "setdefault", [key, default]:
             wanted = builder.as_static(key, "A key of a dict")
             if wanted not in dict(pairs):
@@ -200,9 +201,9 @@ def _of_dict(
                 if rest:
                     return rest[0]
                 builder.raise_now(KeyError, str(wanted))
-            found = dict(pairs)[wanted]
+            removed: Value = dict(pairs)[wanted]
             delete_item(builder, receiver, key, node)
-            return found
+            return removed
         case "update", _:
             for arg in args:
                 more = mapping_items(builder, arg)

@@ -1,7 +1,7 @@
 """Operators: on numbers and arrays, on tuples, lists, static objects and user classes.
 
-Numbers become ``ir.Call`` of the operator, typed by Numba; arrays go to ``arrays.binary``; sequences
-follow Python; instances of user classes get their special methods inlined.
+Numbers become ``ir.Call`` of the operator, typed by Numba; arrays go to ``arrays.binary``;
+sequences follow Python; instances of user classes get their special methods inlined.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import operator
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from numbad.frontend import merging
+from numbad.frontend import conditions
 from numbad.frontend.sequences import describe, items_of, length, sentence
 from numbad.frontend.values import (
     BoundMethod,
@@ -138,9 +138,13 @@ def binary(
         from numbad.frontend import arrays
 
         return arrays.binary(builder, fn, left, right, node)
-    if isinstance(left, StaticValue) and isinstance(right, StaticValue):
-        if fn in _COMPARISONS or not (builder.as_sequence(left) and left.path):
+    match left, right:
+        case StaticValue(), StaticValue() if (
+            fn in _COMPARISONS or builder.as_sequence(left) is None
+        ):
             return _static(builder, fn, left, right, node)
+        case _:
+            pass
     result = _sequences(builder, fn, left, right, node)
     if result is not None:
         return result
@@ -310,7 +314,7 @@ def _tuple_items(builder: Builder, value: Value) -> tuple[Value, ...] | None:
 
 def _and(builder: Builder, left: Value, right: Value) -> Value:
     return OperandValue(
-        merging.both(builder, builder.as_condition(left), builder.as_condition(right))
+        conditions.both(builder, builder.as_condition(left), builder.as_condition(right))
     )
 
 
@@ -328,7 +332,7 @@ def _ordered(
     strict = operator.lt if fn in (operator.lt, operator.le) else operator.gt
     equal = builder.as_condition(binary(builder, operator.eq, lefts[0], rights[0], node))
     first = builder.as_condition(binary(builder, strict, lefts[0], rights[0], node))
-    return OperandValue(merging.choose(builder, equal, builder.as_condition(rest), first))
+    return OperandValue(conditions.choose(builder, equal, builder.as_condition(rest), first))
 
 
 def is_list(builder: Builder, value: Value) -> bool:
@@ -430,7 +434,7 @@ def truth(builder: Builder, value: Value, node: ast.AST | None) -> ir.Operand:
             return builder.as_operand(arrays.truth(builder, value, node))
         case OptionalValue(is_none, inner):
             present = builder.call(operator.not_, is_none)
-            return merging.both(builder, present, truth(builder, inner, node))
+            return conditions.both(builder, present, truth(builder, inner, node))
         case StaticValue(found) if builder.live.items(value) is None:
             return ir.Const(bool(found), BOOL)
         case Ref(id) if isinstance(builder.state.heap[id], RecordObject):
@@ -504,7 +508,7 @@ def contains(builder: Builder, container: Value, item: Value, node: ast.AST | No
         result: Value = builder.number(False)
         for each in items:
             equal = builder.as_condition(binary(builder, operator.eq, each, item, node))
-            result = OperandValue(merging.either(builder, builder.as_condition(result), equal))
+            result = OperandValue(conditions.either(builder, builder.as_condition(result), equal))
         return result
     from numbad.frontend import consumers
 

@@ -16,7 +16,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from numbad.frontend import templates
+from numbad.frontend import conversion, templates
 from numbad.frontend.signals import DeadEnd, RecursionFound, Skip
 from numbad.frontend.state import Code
 from numbad.frontend.values import Conflict, OperandValue, Ref, Value
@@ -81,7 +81,7 @@ def _shape(builder: Builder, value: Value) -> Any:
 
 def find(builder: Builder, key: Any) -> Recursive | None:
     """Return the recursive function that an activation is a call of."""
-    found = builder.recursive.get(key)
+    found: Recursive | None = builder.recursive.get(key)
     if found is None:
         return None
     if found.result is None:
@@ -177,7 +177,7 @@ def _walk(
         for name, template in recursive.parameters.items():
             leaves = [builder.fresh.var(t, name) for t in templates.leaf_types(template)]
             params.extend(leaves)
-            bound[name] = templates.instantiate(builder, template, iter(leaves))
+            bound[name] = conversion.instantiate(builder, template, iter(leaves))
         before = dict(builder.state.heap)
         try:
             value = inline(builder, code, parent, bound, ("body", recursive.key), node)
@@ -201,7 +201,7 @@ def _walk(
             builder.type_error(
                 node, "A recursive function returns different things.", result.reason
             )
-        operands = templates.operands(builder, value, result, builder.state)
+        operands = conversion.operands(builder, value, result, builder.state)
         body = builder.block.block()
     finally:
         builder.block, builder.active_loops = outer_block, outer_loops
@@ -248,7 +248,7 @@ def invoke(
 
     arguments: list[ir.Operand] = []
     for name, template in recursive.parameters.items():
-        arguments.extend(templates.operands(builder, bound[name], template, builder.state))
+        arguments.extend(conversion.operands(builder, bound[name], template, builder.state))
     arguments.extend(recursive.extras)
     types = templates.leaf_types(recursive.result)
     call = ir.Invoke(recursive.name, tuple(arguments))
@@ -261,7 +261,7 @@ def invoke(
             builder.let(type_, ir.TupleItem(packed, position))
             for position, type_ in enumerate(types)
         ]
-    return templates.instantiate(builder, recursive.result, iter(leaves))
+    return conversion.instantiate(builder, recursive.result, iter(leaves))
 
 
 __all__ = ["OperandValue", "find", "found", "guarded", "invoke", "key_of"]

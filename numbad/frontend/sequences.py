@@ -103,8 +103,8 @@ def _known(builder: Builder, value: Value) -> Any:
             ]
             return _UNKNOWN if any(bound is _UNKNOWN for bound in bounds) else slice(*bounds)
         case RangeValue(start, stop, step):
-            bounds = [_known(builder, OperandValue(bound)) for bound in (start, stop, step)]
-            return _UNKNOWN if any(bound is _UNKNOWN for bound in bounds) else range(*bounds)
+            ends = [_known(builder, OperandValue(bound)) for bound in (start, stop, step)]
+            return _UNKNOWN if any(end is _UNKNOWN for end in ends) else range(*ends)
         case _:
             return _UNKNOWN
 

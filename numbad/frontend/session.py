@@ -43,6 +43,11 @@ class Session:
         del fn
         return None
 
+    def identity_matters(self, fn: Any) -> bool:
+        """Whether a function may be treated differently from others of the same code."""
+        del fn
+        return False
+
     def has_user_rule(self, fn: Any) -> bool:
         """Whether the user gave the function a rule."""
         try:
@@ -60,7 +65,7 @@ class Session:
             return False
 
     def is_scalar_rule(self, fn: Any) -> bool:
-        """Whether the function's rule is for one number: it is applied to each element of arrays."""
+        """Whether the function's rule is for one number, applied to each element of arrays."""
         import numpy as np
 
         from numbad.rules import registry

@@ -243,9 +243,7 @@ def _functions(
         yield from _functions(child, inner)
 
 
-def _find(
-    code: CodeType, statement: ast.stmt, tree: ast.Module, lines: list[str]
-) -> Found | None:
+def _find(code: CodeType, statement: ast.stmt, tree: ast.Module, lines: list[str]) -> Found | None:
     """Find the definition of a code object within the top-level statement at its line."""
     is_lambda = code.co_name == LAMBDA
     candidates = [

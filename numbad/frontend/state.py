@@ -42,7 +42,8 @@ class Code:
 
     ``path`` says where the function object was read, so that its closure cells are read again at
     call time through it; None if it cannot change. ``declared`` holds the types of variables whose
-    type the function's decorator fixes.
+    type the function's decorator fixes; ``is_compiled`` says whether Numba compiles the function, so
+    that overloads apply in it.
     """
 
     def __init__(
@@ -62,6 +63,7 @@ class Code:
         self.path = path
         self.function = function
         self.declared = dict(declared or {})
+        self.is_compiled = False
         self.name = node.name
         self.is_generator = _is_generator(node)
         self.scope = scope_of(node)

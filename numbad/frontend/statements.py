@@ -7,7 +7,7 @@ import importlib
 from typing import TYPE_CHECKING
 
 from numbad import numba_bridge
-from numbad.frontend import bindings, functions, loops, merging, operators
+from numbad.frontend import bindings, functions, loops, merging, operators, while_loops
 from numbad.frontend.jumps import GuardedFor
 from numbad.frontend.sequences import describe, items_of, sentence
 from numbad.frontend.signals import DeadEnd
@@ -37,18 +37,18 @@ def run(builder: Builder, node: ast.stmt) -> None:
     with builder.at(node):
         builder.block.origin = builder.origin(node)
         match node:
-            case ast.Assign(targets, value):
-                _assign(builder, targets, value)
-            case ast.AugAssign(target, op, value):
-                _augmented(builder, target, op, value, node)
-            case ast.Expr(value):
-                builder.evaluate(value)
+            case ast.Assign(targets, source):
+                _assign(builder, targets, source)
+            case ast.AugAssign(place, op, source):
+                _augmented(builder, place, op, source, node)
+            case ast.Expr(source):
+                builder.evaluate(source)
             case ast.If():
                 _if(builder, node)
             case ast.For() | GuardedFor():
                 loops.run_for(builder, node)
             case ast.While():
-                loops.run_while(builder, node)
+                while_loops.run_statement(builder, node)
             case ast.FunctionDef():
                 value = functions.define(builder, node)
                 bindings.assign(builder, node.name, value, node)

@@ -1,17 +1,16 @@
 """Templates: the common shape of the values that meet where control flow joins.
 
-A template is a value whose operands are ``ir.Undefined`` of the type the joined value has; an object
-that differs between the paths is ``Joined``. ``join`` computes the template of two values,
-``operands`` converts a value to the operands of a template (casting them), and ``instantiate``
-makes a value from a template and operands. Loops use the same three functions for their carried
-values as branches for their merges.
+A template is a value whose operands are ``ir.Undefined`` of the type the joined value has; an
+object that differs between the paths is ``Joined``. ``join`` computes the template of two values,
+``conversion`` turns values into the operands of a template and back. Loops use this for their
+carried values as branches do for their merges.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, assert_never
+from typing import TYPE_CHECKING
 
 from numbad import numba_bridge
 from numbad.frontend.state import State
@@ -22,7 +21,6 @@ from numbad.frontend.values import (
     DictObject,
     DynamicList,
     FunctionValue,
-    GeneratorValue,
     HeapObject,
     IteratorValue,
     ListObject,
@@ -35,21 +33,19 @@ from numbad.frontend.values import (
     Ref,
     SliceValue,
     StaticValue,
-    SuperValue,
     TupleValue,
     Value,
 )
 from numbad.ir import nodes as ir
-from numbad.ir.types import BOOL, INT64, Array, List, Scalar, Type
+from numbad.ir.types import BOOL, Array, List, Scalar, Type
 
 if TYPE_CHECKING:
-    from numbad.frontend.builder import Builder
+    pass
 
 
 @dataclass(frozen=True, slots=True)
 class Joined:
-    """An object that stands for different objects on the paths that meet; ``contents`` has
-    templates as items."""
+    """An object that stands for several where paths meet; its items are templates."""
 
     contents: HeapObject
 
@@ -127,7 +123,7 @@ def join(
             return _checked(TupleValue(_each(ones, others, again), cls))
         case RangeValue(), RangeValue() if left.step == right.step:
             return RangeValue(
-                *(ir.Undefined(bound.type) for bound in (left.start, left.stop)), left.step
+                ir.Undefined(left.start.type), ir.Undefined(left.stop.type), left.step
             )
         case RangeValue(), RangeValue():
             return RangeValue(
@@ -141,10 +137,12 @@ def join(
             return Conflict("It is a slice with different bounds left out on different paths.")
         case BoundMethod(receiver, function), BoundMethod(other_receiver, other_function):
             if function == other_function:
-                return _checked(BoundMethod(again(receiver, other_receiver), function))
+                joined = _each((receiver,), (other_receiver,), again)
+                return _checked(BoundMethod(joined[0], function))
         case BuiltinMethod(receiver, name), BuiltinMethod(other_receiver, other_name):
             if name == other_name:
-                return _checked(BuiltinMethod(again(receiver, other_receiver), name))
+                joined = _each((receiver,), (other_receiver,), again)
+                return _checked(BuiltinMethod(joined[0], name))
         case PartialValue(f, args, kwargs), PartialValue(g, other_args, other_kwargs):
             names = [name for name, _ in kwargs]
             if (
@@ -180,9 +178,9 @@ def join(
                 and len(sources) == len(other_sources)
                 and left.token == right.token
             ):
-                return _checked(IteratorValue(
-                        kind, _each(sources, other_sources, again), function, left.token
-                    ))
+                return _checked(
+                    IteratorValue(kind, _each(sources, other_sources, again), function, left.token)
+                )
         case _:
             pass
     if left == right:
@@ -352,216 +350,6 @@ def object_parts(contents: HeapObject) -> tuple[Value, ...]:
     if isinstance(contents, DynamicList):
         return (OperandValue(contents.operand),)
     return contents.items
-
-
-def operands(
-    builder: Builder, source: Source, template: Template, state: State
-) -> list[ir.Operand]:
-    """Convert a value to the operands of a template, emitting casts into the current block."""
-    match template:
-        case OperandValue(ir.Undefined(type_)):
-            return [_operand(builder, source, type_, state)]
-        case OptionalValue(_, inner):
-            return _optional_operands(builder, source, inner, state)
-        case Joined(contents):
-            return object_operands(builder, source_object(source, state), contents, state)
-        case RangeValue(start, stop, step):
-            bounds = (
-                (source.start, source.stop, source.step)
-                if isinstance(source, RangeValue)
-                else (None, None, None)
-            )
-            return _bound_operands((start, stop, step), bounds)
-        case SliceValue(start, stop, step):
-            bounds = (
-                (source.start, source.stop, source.step)
-                if isinstance(source, SliceValue)
-                else (None, None, None)
-            )
-            return _bound_operands((start, stop, step), bounds)
-        case TupleValue(items):
-            values: tuple[Source, ...] = (
-                source.items if isinstance(source, TupleValue) else (MISSING,) * len(items)
-            )
-        case BoundMethod() | BuiltinMethod() | PartialValue() | IteratorValue():
-            items = tuple(parts(template))  # type: ignore[arg-type]
-            values = (
-                tuple(parts(source))  # type: ignore[arg-type]
-                if isinstance(source, type(template))
-                else (MISSING,) * len(items)
-            )
-        case _:
-            return []
-    return [
-        operand
-        for value, item in zip(values, items, strict=True)
-        for operand in operands(builder, value, item, state)
-    ]
-
-
-def _bound_operands(
-    templates: tuple[ir.Operand | None, ...], sources: tuple[ir.Operand | None, ...]
-) -> list[ir.Operand]:
-    return [
-        template if source is None else source
-        for template, source in zip(templates, sources, strict=True)
-        if isinstance(template, ir.Undefined)
-    ]
-
-
-def _operand(builder: Builder, source: Source, type_: Type, state: State) -> ir.Operand:
-    match source:
-        case Missing() | Pending() | Conflict():
-            return ir.Undefined(type_)
-        case OperandValue(operand):
-            return builder.cast(operand, type_)
-        case OptionalValue(_, inner):
-            return _operand(builder, inner, type_, state)
-        case StaticValue(None):
-            return ir.Undefined(type_)
-        case StaticValue():
-            return builder.cast(builder.as_operand(source), type_)
-        case _:
-            return ir.Undefined(type_)
-
-
-def _optional_operands(
-    builder: Builder, source: Source, inner: Value, state: State
-) -> list[ir.Operand]:
-    match source:
-        case OptionalValue(is_none, value):
-            return [is_none, *operands(builder, value, inner, state)]
-        case StaticValue(None):
-            return [ir.Const(True, BOOL), *operands(builder, MISSING, inner, state)]
-        case Missing() | Pending() | Conflict():
-            return [ir.Undefined(BOOL), *operands(builder, MISSING, inner, state)]
-        case _:
-            return [ir.Const(False, BOOL), *operands(builder, source, inner, state)]
-
-
-def source_object(source: Source, state: State) -> HeapObject | None:
-    """Contents of the object a value refers to."""
-    return state.heap.get(source.id) if isinstance(source, Ref) else None
-
-
-def object_operands(
-    builder: Builder, source: HeapObject | None, template: HeapObject, state: State
-) -> list[ir.Operand]:
-    """Convert the contents of an object to the operands of a template of its contents."""
-    if isinstance(template, DynamicList):
-        return [_list_operand(builder, source, template)]
-    values: list[Source] = []
-    match template:
-        case ListObject() | DictObject():
-            same = isinstance(source, type(template)) and len(source.items) == len(template.items)
-            values = list(source.items) if same else [MISSING] * len(template.items)  # type: ignore[union-attr]
-        case RecordObject(_, names):
-            found: dict[str, Source] = {}
-            if isinstance(source, RecordObject):
-                found = dict(zip(source.names, source.items, strict=True))
-            values = [found.get(name, MISSING) for name in names]
-        case _:
-            assert_never(template)
-    return [
-        operand
-        for value, item in zip(values, template.items, strict=True)
-        for operand in operands(builder, value, item, state)
-    ]
-
-
-def _list_operand(builder: Builder, source: HeapObject | None, template: DynamicList) -> ir.Operand:
-    type_ = template.operand.type
-    assert isinstance(type_, List)
-    match source:
-        case DynamicList(operand) if operand.type == type_:
-            return operand
-        case ListObject(items):
-            return make_list(builder, items, type_)
-        case None:
-            return ir.Undefined(type_)
-        case _:
-            builder.type_error(None, f"A list cannot become a {type_}.")
-
-
-def make_list(builder: Builder, items: tuple[Value, ...], type_: List) -> ir.Var:
-    """Emit a list of the IR with the items."""
-    result = builder.alloc(type_, (ir.Const(0, INT64),))
-    for item in items:
-        value = builder.cast(builder.as_operand(item), type_.item)
-        builder.emit(ir.Append(result, value, builder.block.origin))
-    return result
-
-
-def instantiate(builder: Builder, template: Template, source: Iterator[ir.Operand]) -> Value:
-    """Make a value from a template, taking its operands from an iterator."""
-
-    def again(item: Template) -> Value:
-        return instantiate(builder, item, source)
-
-    def bound(item: ir.Operand | None) -> ir.Operand | None:
-        return next(source) if isinstance(item, ir.Undefined) else item
-
-    match template:
-        case OperandValue(ir.Undefined()):
-            return OperandValue(next(source))
-        case OptionalValue(_, value):
-            is_none = next(source)
-            return OptionalValue(is_none, again(value))
-        case TupleValue(items, cls):
-            return TupleValue(tuple(again(item) for item in items), cls)
-        case RangeValue(start, stop, step):
-            return RangeValue(bound(start), bound(stop), bound(step))  # type: ignore[arg-type]
-        case SliceValue(start, stop, step):
-            return SliceValue(bound(start), bound(stop), bound(step))
-        case BoundMethod(receiver, function):
-            return BoundMethod(again(receiver), function)
-        case BuiltinMethod(receiver, name):
-            return BuiltinMethod(again(receiver), name)
-        case PartialValue(function, args, kwargs):
-            new_args = tuple(again(arg) for arg in args)
-            return PartialValue(function, new_args, tuple((n, again(v)) for n, v in kwargs))
-        case IteratorValue(kind, sources, function_, token):
-            return IteratorValue(
-                kind, tuple(again(item) for item in sources), function_, token
-            )
-        case Joined(contents):
-            return builder.new_object(instantiate_object(builder, contents, source, shared=True))
-        case (
-            OperandValue()
-            | StaticValue()
-            | FunctionValue()
-            | Ref()
-            | GeneratorValue()
-            | SuperValue()
-            | Conflict()
-            | Pending()
-        ):
-            return template
-        case _:
-            assert_never(template)
-
-
-def instantiate_object(
-    builder: Builder,
-    contents: HeapObject,
-    source: Iterator[ir.Operand],
-    *,
-    shared: bool | None = None,
-) -> HeapObject:
-    """Make the contents of an object from their template."""
-    if isinstance(contents, DynamicList):
-        return DynamicList(next(source))
-    items = tuple(instantiate(builder, item, source) for item in contents.items)
-    flag = contents.shared if shared is None else shared
-    match contents:
-        case ListObject(external=external):
-            return ListObject(items, external, flag)
-        case DictObject(keys, external=external):
-            return DictObject(keys, items, external, flag)
-        case RecordObject(cls, names, external=external):
-            return RecordObject(cls, names, items, external, flag)
-        case _:
-            assert_never(contents)
 
 
 def leaf_types(template: Template) -> list[Type]:

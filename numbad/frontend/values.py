@@ -128,9 +128,10 @@ class Ref:
 
 @dataclass(frozen=True, slots=True)
 class IteratorValue:
-    """``kind`` is one of ``zip enumerate reversed map filter``; consumed by a loop, once.
+    """An iterator over other iterables, which a loop consumes once.
 
-    ``token`` is a frame that exists until then.
+    ``kind`` is one of ``zip zip_strict enumerate reversed map filter``; ``token`` is a frame that
+    exists until the iterator is consumed.
     """
 
     kind: str

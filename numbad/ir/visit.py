@@ -241,6 +241,38 @@ def invoked(function: ir.Function) -> Iterator[str]:
             yield from invoked(part)
 
 
+def renamed(function: ir.Function, names: dict[str, str]) -> ir.Function:
+    """Return the function with other names for what it invokes; names that are absent stay."""
+
+    def block(statements: ir.Block) -> ir.Block:
+        return tuple(map(statement, statements))
+
+    def statement(each: ir.Stmt) -> ir.Stmt:
+        match each:
+            case ir.Let(_, ir.Invoke(name) as call):
+                return replace(each, expr=replace(call, function=names.get(name, name)))
+            case ir.For(body=body):
+                return replace(each, body=block(body))
+            case ir.While(before=before, body=body):
+                return replace(each, before=block(before), body=block(body))
+            case ir.If(then=then, orelse=orelse):
+                return replace(each, then=block(then), orelse=block(orelse))
+            case _:
+                return each
+
+    if not names:
+        return function
+    custom = function.custom
+    if custom is not None:
+        custom = replace(
+            custom,
+            forward=renamed(custom.forward, names),
+            backward=renamed(custom.backward, names),
+            jvp=None if custom.jvp is None else renamed(custom.jvp, names),
+        )
+    return replace(function, body=block(function.body), custom=custom)
+
+
 def first_free_id(function: ir.Function) -> int:
     """Return an id above those of all values of the function."""
     ids = [var.id for var in function.params]

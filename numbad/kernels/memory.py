@@ -80,12 +80,21 @@ def set_pool_limit(limit: int) -> None:
 # --- typing and lowering --------------------------------------------------------------------------
 
 
+def array_of(element: types.Type, ndim: int) -> types.Array:
+    """Return the C-contiguous array type of an element type.
+
+    LLVM must not assume that vectors in memory are aligned: they may be a user's numbers.
+    """
+    plain = isinstance(element, types.Number | types.Boolean)
+    return types.Array(element, ndim, "C", aligned=plain)
+
+
 def _array_type(shape: types.Type, dtype: types.Type | None) -> types.Array | None:
     ndim = parse_shape(shape)
     element = types.float64 if dtype is None else parse_dtype(dtype)
     if ndim is None or element is None:
         return None
-    return types.Array(element, ndim, "C")
+    return array_of(element, ndim)
 
 
 def _register_typing(function: Any) -> None:
@@ -177,8 +186,8 @@ def _new_array(
     populate_array(
         array,
         data=builder.bitcast(data, array.data.type),
-        shape=cgutils.pack_array(builder, extents),
-        strides=cgutils.pack_array(builder, strides),
+        shape=cgutils.pack_array(builder, extents, ty=_I64),
+        strides=cgutils.pack_array(builder, strides, ty=_I64),
         itemsize=item,
         meminfo=builder.load(owner),
     )

@@ -32,6 +32,7 @@ from numba.extending import (
 from numba.np.arrayobj import make_array, populate_array
 
 from numbad.kernels import runtime
+from numbad.kernels.memory import array_of
 
 _I32 = ir.IntType(32)
 _I64 = ir.IntType(64)
@@ -96,7 +97,7 @@ class StackType(types.Type):
     @property
     def segment(self) -> types.Array:
         """The type of a segment."""
-        return types.Array(self.dtype, 1, "C")
+        return array_of(self.dtype, 1)
 
 
 def stack_type(dtype: types.Type) -> StackType:

@@ -135,14 +135,18 @@ class _Improver:
             key = (place.array, place.fixed, place.offset is None)
             offset = 0 if place.offset is None else place.offset
             groups.setdefault(key, {})[offset] = number
-        free = self._only_accumulated(loop)
+        others = self._other_uses(loop)
         body: list[ir.Stmt | None] = list(loop.body)
         carried = list(loop.carried)
         behind: dict[int, list[ir.Stmt]] = {}
         after: list[tuple[ir.Accumulate, ir.Operand, int | None]] = []
         changed = False
         for (array, _, is_fixed), members in groups.items():  # type: ignore[misc]
-            if self.memory.of(array) not in free:
+            if any(
+                self.memory.of(other) is self.memory.of(array)
+                and not self.memory.are_distinct(array, other)
+                for other in others
+            ):
                 continue
             if is_fixed:
                 changed = True
@@ -162,25 +166,21 @@ class _Improver:
         out.emit(replace(loop, carried=tuple(carried), body=tuple(new_body)))
         self._behind(loop, step, after, out)
 
-    def _only_accumulated(self, loop: ir.For) -> set[AliasClass]:
-        """Memory to which the loop does nothing but accumulate."""
-        added: set[AliasClass] = set()
-        other: set[AliasClass] = set()
+    def _other_uses(self, loop: ir.For) -> set[ir.Var]:
+        """References to memory that the loop uses for anything but accumulation."""
+        found: set[ir.Var] = set()
         for statement in visit.walk(loop.body):
-            if isinstance(statement, ir.Accumulate):
-                added.add(self.memory.of(statement.array))
-                continue
             match statement:
-                case ir.For() | ir.While() | ir.If():
-                    operands = visit.operands(statement) + visit.region_results(statement)
-                    other |= {
-                        self.memory.of(v)
-                        for v in operands
-                        if isinstance(v, ir.Var) and is_memory(v.type)
-                    }
+                case ir.Accumulate():
+                    continue
+                case ir.Let(_, ir.Shape() | ir.Subview() | ir.Transpose() | ir.Reshape()):
+                    continue
                 case _:
-                    other |= self._touched(statement)
-        return added - other
+                    operands = visit.operands(statement) + visit.region_results(statement)
+                    found |= {
+                        v for v in operands if isinstance(v, ir.Var) and is_memory(v.type)
+                    }
+        return found
 
     def _place(
         self, statement: ir.Accumulate, index: ir.Var, inside: set[ir.Var]

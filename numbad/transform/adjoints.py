@@ -8,6 +8,7 @@ that the primal has evaluated already (the cosine beside a sine), the primal's v
 from __future__ import annotations
 
 import operator
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -233,7 +234,8 @@ class CallAdjoints:
             for order, position in enumerate(positions)
             if self.sweep.activity.is_active(call.args[position])
         ]
-        used = _needed_params(function, [order for order, _ in active])
+        function = _restricted(function, [order for order, _ in active])
+        used = visit.used_vars(function.body) | set(function.results)
         arguments: list[ir.Operand] = []
         for number, (param, source) in enumerate(zip(function.params, sources, strict=True)):
             if number == 0:
@@ -247,13 +249,13 @@ class CallAdjoints:
         inlined, results = visit.inline(function, tuple(arguments), scope.block.fresh)
         for inner in inlined:
             scope.block.emit(visit.with_origin(inner, scope.block.origin))
-        for order, position in active:
+        for (_, position), result in zip(active, results, strict=True):
             operand = call.args[position]
             if is_memory(operand.type):
                 assert isinstance(operand, ir.Var)
-                add_into(scope.block, self.sweep.shadow(operand), results[order])
+                add_into(scope.block, self.sweep.shadow(operand), result)
             else:
-                self.sweep.accumulate(operand, results[order], scope)
+                self.sweep.accumulate(operand, result, scope)
 
     def _vjp(
         self, rule: Rule, call: ir.Call, statement: ir.Let
@@ -273,9 +275,7 @@ class CallAdjoints:
                 )
 
 
-def _needed_params(function: ir.Function, orders: list[int]) -> set[ir.Var]:
-    kept = ir.Function(
-        function.name, function.params, function.body, tuple(function.results[o] for o in orders)
-    )
-    kept = remove_dead(kept)
-    return visit.used_vars(kept.body) | {r for r in kept.results if isinstance(r, ir.Var)}
+def _restricted(function: ir.Function, orders: list[int]) -> ir.Function:
+    """Return what of a rule's body makes the results in question."""
+    results = tuple(function.results[order] for order in orders)
+    return remove_dead(replace(function, results=results))

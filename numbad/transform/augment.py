@@ -350,6 +350,10 @@ class _Augmenter:
                     self._backward_only(target)
             case ir.Call():
                 self._zeros_like(block, target)
+            case ir.Cast(value):
+                shadow = self._shadow(value)
+                assert isinstance(shadow, ir.Var)
+                self.result.shadow[target] = shadow
             case ir.TupleItem(value, position):
                 self.result.shadow[target] = self.tuple_shadows[value, position]
             case ir.NewStack():

@@ -21,7 +21,6 @@ from numbad.analysis.regions import Region, Regions
 from numbad.errors import UnsupportedSyntax
 from numbad.ir import nodes as ir
 from numbad.ir import visit
-from numbad.ir.build import Fresh
 from numbad.ir.types import (
     INT64,
     Array,
@@ -92,8 +91,7 @@ class BackwardSweep:
         scalars = [item for item in carried if self._is_active_scalar(item.inner)]
         outer = dict(self.cotangents)
         seeds = {item.inner: outer.pop(item.result, None) for item in scalars}
-        accumulators = self._accumulators(scope.region, outer, scope.block.fresh)
-        self.cotangents = {var: state for var, (state, _) in accumulators.items()}
+        self.cotangents = {}
 
         def seeding() -> None:
             for item in scalars:
@@ -103,11 +101,12 @@ class BackwardSweep:
 
         emit(seeding)
         is_sum = all(self.cotangents.get(item.inner) == seeds[item.inner] for item in scalars)
-        result = self._finish_accumulators(accumulators, outer, scope.block.fresh)
+        result, finals = self._outer_sums(scope)
         self.cotangents = outer
-        finals = [
-            (item.init, seed) for item in scalars if (seed := seeds[item.inner]) is not None
-        ]
+        for item in scalars:
+            seed = seeds[item.inner]
+            if seed is not None:
+                finals.append((item.init, seed))
         return result, finals, is_sum
 
     def shadow(self, memory: ir.Var) -> ir.Var:
@@ -298,8 +297,7 @@ class BackwardSweep:
         scalars = [item for item in carried if self._is_active_scalar(item.inner)]
         outer_cotangents = dict(self.cotangents)
         inits = [outer_cotangents.pop(item.result, None) for item in scalars]
-        accumulators = self._accumulators(inner.region, outer_cotangents, fresh)
-        self.cotangents = {var: state for var, (state, _) in accumulators.items()}
+        self.cotangents = {}
         states: list[ir.Var] = []
         for item in scalars:
             type_ = tangent_type(item.inner.type)
@@ -329,7 +327,9 @@ class BackwardSweep:
             final = fresh.var(state.type, state.name)
             result.append(ir.Carried(state, zero if init is None else init, following, final))
             finals.append((item.init, final))
-        result += self._finish_accumulators(accumulators, outer_cotangents, fresh)
+        sums, sum_finals = self._outer_sums(inner)
+        result += sums
+        finals += sum_finals
         for state, init, item in backward:
             following = inner.known.get(item.inner, reference_state.get(item.inner, state))
             result.append(ir.Carried(state, init, following, fresh.var(state.type, state.name)))
@@ -342,34 +342,26 @@ class BackwardSweep:
             ]
         return tuple(result), finals
 
-    def _accumulators(
-        self, region: Region, outer: Cotangents, fresh: Fresh
-    ) -> dict[ir.Var, tuple[ir.Var, ir.Operand]]:
-        """Carried values for the cotangents of scalars from outside the region."""
-        found: dict[ir.Var, tuple[ir.Var, ir.Operand]] = {}
-        for var in self._outer_scalars(region):
-            type_ = tangent_type(var.type)
-            assert type_ is not None
-            state = fresh.var(type_, f"{var.name}_bar" if var.name else "")
-            found[var] = (state, outer.get(var, arith.zero(type_)))
-        return found
+    def _outer_sums(
+        self, scope: Scope
+    ) -> tuple[tuple[ir.Carried, ...], list[tuple[ir.Operand, ir.Operand]]]:
+        """Carry what each iteration adds to the cotangents of scalars from outside its region.
 
-    def _finish_accumulators(
-        self,
-        accumulators: dict[ir.Var, tuple[ir.Var, ir.Operand]],
-        outer: Cotangents,
-        fresh: Fresh,
-    ) -> tuple[ir.Carried, ...]:
-        """Carry those that the region added to; their results become the cotangents outside."""
+        An iteration adds up its own contributions first, so that the loop waits for one addition
+        per iteration. Returns what is carried, and what to add to which cotangent after the loop.
+        """
         result = []
-        for var, (state, before) in accumulators.items():
-            following = self.cotangents[var]
-            if following == state:
+        finals: list[tuple[ir.Operand, ir.Operand]] = []
+        for var in self._outer_scalars(scope.region):
+            part = self.cotangents.get(var)
+            if part is None:
                 continue
-            final = fresh.var(state.type, state.name)
-            result.append(ir.Carried(state, before, following, final))
-            outer[var] = final
-        return tuple(result)
+            name = f"{var.name}_bar" if var.name else ""
+            state, final = (scope.block.fresh.var(part.type, name) for _ in range(2))
+            following = scope.block.call(part.type, operator.add, state, part, name=name)
+            result.append(ir.Carried(state, arith.zero(part.type), following, final))
+            finals.append((var, final))
+        return tuple(result), finals
 
     def _permuted(self, carried: tuple[ir.Carried, ...]) -> list[ir.Carried]:
         """Loop-carried references that the reversed loop gets by undoing a permutation."""

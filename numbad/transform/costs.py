@@ -55,7 +55,7 @@ _MIDDLING: frozenset[Any] = frozenset(
         complex,
     }
 )
-CHEAP, MIDDLING, DEAR = 0.3, 4.0, 20.0
+CHEAP, MIDDLING, DEAR = 0.2, 6.0, 20.0
 
 
 def is_cheap(fn: Any) -> bool:

@@ -101,7 +101,9 @@ def emit_forward(
             operand = _copy(operand, block, derivative.title)
         kept.append(operand)
     # The cotangents of all arguments are added to where the call stands, so they are read there.
-    block.let(Tuple(tuple(arg.type for arg in call.args)), ir.MakeTuple(call.args))
+    # A loop of the forward part cannot be moved behind this place, since the results are read too.
+    together = (*call.args, *results[:count])
+    block.let(Tuple(tuple(operand.type for operand in together)), ir.MakeTuple(together))
     if count == 1:
         block.let_existing(target, ir.Cast(results[0]))
     else:
@@ -263,13 +265,7 @@ def emit_tangent(
     ``directions`` are the tangents of the arguments at ``derivative.directions``. Returns the
     tangent of each result, None for those that cannot have one.
     """
-    if derivative.jvp is None:
-        raise NoRule(
-            f"the rule of `{derivative.title}` has no forward mode.",
-            origin=block.origin,
-            why="It says how cotangents are pulled back, not how tangents are pushed forward.",
-            remedy="Declare it with numbad.custom_rule(f, forward, backward, jvp=...).",
-        )
+    assert derivative.jvp is not None
     body, results = visit.inline(derivative.jvp, (*call.args, *directions), block.fresh)
     for statement in body:
         block.emit(statement)

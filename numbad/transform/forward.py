@@ -31,7 +31,7 @@ from numbad.ir.types import (
     tangent_type,
 )
 from numbad.rules.forms import LinearRule, PairRule, ScalarRule, ZeroDerivative
-from numbad.transform import arith, custom
+from numbad.transform import arith, custom, transpose
 from numbad.transform.augment import shadow_type
 from numbad.transform.derivatives import (
     RESULT,
@@ -82,6 +82,7 @@ class TangentCallees:
         self.functions: dict[str, ir.Function] = {}
         self.pending: list[tuple[str, tuple[bool, ...]]] = []
         self._names: dict[tuple[str, tuple[bool, ...]], str] = {}
+        self._transposed: dict[str, ir.CustomDerivative] = {}
 
     def name(self, callee: str, mask: tuple[bool, ...]) -> str:
         """Return the name of the function for a callee and mask, asking for it if it is new."""
@@ -91,6 +92,23 @@ class TangentCallees:
             self._names[key] = f"{callee}_tangent{number + 1 if number else ''}"
             self.pending.append(key)
         return self._names[key]
+
+
+    def transposed(
+        self,
+        callee: str,
+        derivative: ir.CustomDerivative,
+        derivatives: Derivatives,
+        out: BlockBuilder,
+    ) -> ir.CustomDerivative:
+        """Return a declared derivative with the forward mode that follows from the reverse mode."""
+        if callee not in self._transposed:
+            count = len(self.program.callees[callee].results)
+            self._transposed[callee], functions = transpose.with_tangent(
+                derivative, count, self.program, derivatives, out.origin
+            )
+            self.functions.update(functions)
+        return self._transposed[callee]
 
 
 def _tangent_function(
@@ -335,6 +353,8 @@ class _Forward:
                     ir.Select(condition, self.tangent(if_true), self.tangent(if_false)),
                     out,
                 )
+            case ir.Cast(value) if is_memory(target.type):
+                self._set(target, self.tangent(value))
             case ir.Cast(value):
                 type_ = tangent_type(target.type)
                 assert type_ is not None
@@ -368,7 +388,7 @@ class _Forward:
         whole_type = types[0] if len(types) == 1 else Tuple(tuple(types))
         whole = out.let(whole_type, ir.Invoke(self.callees.name(callee, mask), args + directions))
         items: list[ir.Operand] = [whole]
-        if len(types) > 1:
+        if len(types) != 1:
             items = [
                 out.let(type_, ir.TupleItem(whole, position)) for position, type_ in enumerate(types)
             ]
@@ -388,6 +408,8 @@ class _Forward:
         derivative = custom.derivative_of(
             self.callees.program, call, self._has_tangent, out.origin
         )
+        if derivative.jvp is None:
+            derivative = self.callees.transposed(call.function, derivative, self.derivatives, out)
         directions: list[ir.Operand] = []
         for position in derivative.directions:
             arg = call.args[position]

@@ -11,13 +11,13 @@ cost paid; values on the sink's side are available to the backward sweep.
 Costs are per execution, times the assumed number of executions of the region:
 
 ==============================  ======================================================
-record a number in a loop       2 units per 8 bytes, written and read once
-record an overwritten element   2.8 units per 8 bytes: it is also put back
+record a number in a loop       6 units per 8 bytes, written and read once
+record an overwritten element   6.5 units per 8 bytes: it is also put back
 keep a number outside loops     almost nothing: it stays a local variable
 record a reference in a loop    128 units: it keeps memory alive
-``+ - *``, comparisons, casts   0.3 units
-element load                    0.5 units
-division, square root           4 units
+``+ - *``, comparisons, casts   0.2 units
+element load                    0.3 units
+division, square root           6 units
 other functions                 20 units
 ==============================  ======================================================
 """
@@ -28,7 +28,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from numbad.analysis.memory import AliasClass, Memory
+from numbad.analysis.memory import Access, AliasClass, Memory
 from numbad.analysis.mincut import INFINITE, Network
 from numbad.analysis.regions import Region, Regions
 from numbad.ir import nodes as ir
@@ -37,8 +37,8 @@ from numbad.ir.types import Array, Lanes, Scalar, is_memory
 from numbad.transform.costs import cost
 from numbad.transform.derivatives import Derivatives
 
-_RECORD_NUMBER = 2.0
-_RECORD_OVERWRITTEN = 2.8
+_RECORD_NUMBER = 6.0
+_RECORD_OVERWRITTEN = 6.5
 _RECORD_REFERENCE = 128.0
 _KEEP_LOCAL = 1e-3
 _KEEP_BRANCH_LOCAL = 0.4
@@ -140,7 +140,7 @@ class Scheduler:
         restored = frozenset(
             id(access.statement)
             for found in {undone[var] for var in recomputed if var in undone}
-            for access in found.writes
+            for access in self._to_undo(found)
         )
         return Plan(recomputed, recorded - local, restored)
 
@@ -160,7 +160,7 @@ class Scheduler:
     def _needs_of_undoing(self, found: AliasClass) -> list[ir.Var]:
         """Values that undoing the stores to the memory needs."""
         needs: list[ir.Var] = []
-        for access in found.writes:
+        for access in self._to_undo(found):
             statement = access.statement
             assert isinstance(statement, ir.Store | ir.Accumulate)
             sources = (statement.array, *statement.index, self._old_value[id(statement)])
@@ -170,6 +170,26 @@ class Scheduler:
                 if isinstance(operand, ir.Var) and not self._is_always_available(operand)
             ]
         return needs
+
+    def _to_undo(self, found: AliasClass) -> list[Access]:
+        """Writes that may come after a load of the memory: the others need not be undone."""
+        loads = [
+            (var, self._regions.region_of[var], self._regions.position_of[var])
+            for var, statement in self._regions.definition.items()
+            if isinstance(statement, ir.Let)
+            and isinstance(statement.expr, ir.Load)
+            and var not in self._old
+            and self._memory.of(statement.expr.array) is found
+        ]
+        array = found.members[0]
+        return [
+            access
+            for access in found.writes
+            if any(
+                self._memory.may_follow(access, array, region, position)
+                for _, region, position in loads
+            )
+        ]
 
     def _find_latest(self, needed: dict[ir.Var, int]) -> None:
         """Find how late (in the forward order) each value may be wanted, in its own region."""
@@ -244,6 +264,9 @@ class Scheduler:
                 return self._expression_recipe(var, expr, optimistic)
             case ir.If():
                 merge = next(merge for merge in statement.merges if merge.result == var)
+                if is_memory(var.type) and self._is_made_in_branch(merge, var):
+                    # References recorded in a branch can be taken off their list only once.
+                    return None
                 return Recipe(0.6, (statement.condition, merge.if_true, merge.if_false))
             case ir.For(carried=carried) | ir.While(carried=carried):
                 return self._permuted_reference(var, carried)
@@ -298,7 +321,7 @@ class Scheduler:
                 region = self._regions.region_of[var]
                 position = self._regions.position_of[var]
                 if not self._memory.overwritten_after(array, region, position):
-                    return Recipe(0.5, sources)
+                    return Recipe(0.3, sources)
                 found = self._memory.of(array)
                 if var in self._old or not self._can_be_undone(found):
                     return None
@@ -309,7 +332,7 @@ class Scheduler:
                         array, region, position, int(latest) + 1
                     )
                 ):
-                    return Recipe(0.5, sources, found)
+                    return Recipe(0.3, sources, found)
                 return None
             case ir.Alloc(_, _, "shadow") if isinstance(var.type, Array):
                 if self._memory.of(var).joined or self._keeps_shadows:
@@ -318,6 +341,13 @@ class Scheduler:
             case _:
                 return None
 
+
+    def _is_made_in_branch(self, merge: ir.Merge, var: ir.Var) -> bool:
+        region = self._regions.region_of[var]
+        return any(
+            isinstance(source, ir.Var) and not self._regions.region_of[source].encloses(region)
+            for source in (merge.if_true, merge.if_false)
+        )
 
     def _can_be_undone(self, found: AliasClass) -> bool:
         return bool(found.writes) and all(

@@ -99,6 +99,6 @@ def inner_dot(a, b):
     return a.dot(b), a @ b, np.dot(a, b)
 
 
-@pytest.mark.parametrize("function, args, kwargs", case.entries, ids=case.names)
+@pytest.mark.parametrize(("function", "args", "kwargs"), case.entries, ids=case.names)
 def test_same_as_python(function, args, kwargs):
     same(function, *args, **kwargs)

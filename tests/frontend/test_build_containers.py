@@ -340,6 +340,6 @@ def obj_arg(m, x):
     return m(x) * m.w[0]
 
 
-@pytest.mark.parametrize("function, args, kwargs", case.entries, ids=case.names)
+@pytest.mark.parametrize(("function", "args", "kwargs"), case.entries, ids=case.names)
 def test_same_as_python(function, args, kwargs):
     same(function, *args, **kwargs)

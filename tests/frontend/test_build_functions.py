@@ -261,6 +261,6 @@ def par(x):
     return s
 
 
-@pytest.mark.parametrize("function, args, kwargs", case.entries, ids=case.names)
+@pytest.mark.parametrize(("function", "args", "kwargs"), case.entries, ids=case.names)
 def test_same_as_python(function, args, kwargs):
     same(function, *args, **kwargs)

@@ -155,6 +155,6 @@ def printing(x):
     return x
 
 
-@pytest.mark.parametrize("function, args, kwargs", case.entries, ids=case.names)
+@pytest.mark.parametrize(("function", "args", "kwargs"), case.entries, ids=case.names)
 def test_same_as_python(function, args, kwargs):
     same(function, *args, **kwargs)

@@ -19,19 +19,22 @@ from numbad.frontend.arrays import (
     decompositions_series,
     decompositions_shapes,
     decompositions_statistics,
+    extrema,
     functions,
     joins,
     linalg,
     parts,
+    permutations,
     products,
     reductions,
+    run_time_axis,
     scans,
     searching,
     ufunc_methods,
 )
 from numbad.frontend.arrays.access import getitem, item, iterate, length, variable_of
 from numbad.frontend.arrays.assignment import augmented, augmented_item, setitem
-from numbad.frontend.arrays.dims import array_dims, note_fresh, note_parameter
+from numbad.frontend.arrays.dims import array_dims, note_fresh, note_lengths, note_parameter
 from numbad.frontend.arrays.functions import elementwise, map_elements
 from numbad.frontend.arrays.lazy import LazyValue, is_arraylike, settle, settle_pending
 from numbad.frontend.arrays.operations import binary, compare, unary
@@ -51,17 +54,22 @@ MODULES = (
     decompositions_series,
     decompositions_shapes,
     decompositions_statistics,
+    extrema,
     functions,
     joins,
     linalg,
     parts,
+    permutations,
     products,
     reductions,
+    run_time_axis,
     scans,
     searching,
     ufunc_methods,
 )
 """Modules that register handlers when they are imported."""
+
+run_time_axis.extend_handlers()
 
 _REFUSED = {
     "strides": "Strides depend on how the memory is laid out.",
@@ -153,6 +161,7 @@ __all__ = [
     "map_elements",
     "method",
     "note_fresh",
+    "note_lengths",
     "note_parameter",
     "set_attribute",
     "setitem",

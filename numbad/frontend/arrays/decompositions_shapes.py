@@ -310,3 +310,11 @@ def isreal(x: Any) -> Any:
 def iscomplex(x: Any) -> Any:
     """Whether elements have an imaginary part."""
     return np.not_equal(np.imag(x), 0)
+
+
+@decomposition(np.nditer)
+def nditer(op: Any) -> Iterator[Any]:
+    """Elements of an array in C order, each as an array without axes; for reading."""
+    flat = np.ravel(op)
+    for i in range(flat.shape[0]):
+        yield flat[i : i + 1].reshape(())

@@ -18,7 +18,7 @@ from numbad.frontend.arrays.registry import HANDLERS, Handler, handles, method
 from numbad.frontend.arrays.signature import bind, is_given
 from numbad.frontend.arrays.subscripts import nonzero
 from numbad.frontend.arrays.support import Node, number_of, truth, value_of
-from numbad.frontend.values import OperandValue, StaticValue, TupleValue, Value
+from numbad.frontend.values import BoundMethod, OperandValue, StaticValue, TupleValue, Value
 from numbad.ir import nodes as ir
 from numbad.ir.types import Array, Scalar, is_complex, is_inexact
 
@@ -302,6 +302,28 @@ def elementwise(
     if isinstance(fn, np.ufunc):
         return operations.apply(builder, fn, args, node)
     return map_elements(builder, lambda items: builder.apply(StaticValue(fn), items), args, node)
+
+
+def apply_to_elements(function: Callable[..., Any], *args: Any) -> Any:
+    """Apply a function of numbers to every element: what ``np.vectorize`` makes calls."""
+    return np.vectorize(function)(*args)
+
+
+@handles(apply_to_elements)
+def _apply_to_elements(
+    builder: Builder, args: list[Value], kwargs: dict[str, Value], node: Node
+) -> Value:
+    function, *arrays = args
+    return map_elements(
+        builder, lambda items: builder.apply(function, items, {}, node), arrays, node
+    )
+
+
+@handles(np.vectorize)
+def vectorize(builder: Builder, args: list[Value], kwargs: dict[str, Value], node: Node) -> Value:
+    """``np.vectorize(function)``."""
+    (function,) = bind(builder, "vectorize", "pyfunc", args, kwargs, node)
+    return BoundMethod(function, StaticValue(apply_to_elements))
 
 
 __all__ = ["convert_to", "elements_of", "elementwise", "map_elements"]

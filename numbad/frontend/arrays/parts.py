@@ -12,8 +12,8 @@ from numbad.frontend.arrays.attributes import broadcast_to
 from numbad.frontend.arrays.convert import to_array, to_lazy
 from numbad.frontend.arrays.creation import shape_of
 from numbad.frontend.arrays.dims import Dims, array_dims, broadcast, dim_of, known_dim
-from numbad.frontend.arrays.joins import permuted
 from numbad.frontend.arrays.lazy import allocate, nest, settle_lazy
+from numbad.frontend.arrays.permutations import permuted
 from numbad.frontend.arrays.registry import handles
 from numbad.frontend.arrays.scans import along_axes
 from numbad.frontend.arrays.signature import bind, is_given, static_axis
@@ -184,8 +184,8 @@ def ix_(builder: Builder, args: list[Value], kwargs: dict[str, Value], node: Nod
     parts: list[Value] = []
     for place, arg in enumerate(args):
         array = settle_lazy(builder, to_lazy(builder, arg, node))
-        items: list[Item] = [ir.NewAxis()] * place + [FULL]
-        items += [ir.NewAxis()] * (len(args) - place - 1)
+        items: list[Item] = [ir.NewAxis() for _ in args]
+        items[place] = FULL
         parts.append(value_of(subview(builder, array, items, node)))
     return TupleValue(tuple(parts))
 

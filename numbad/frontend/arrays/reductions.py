@@ -1,8 +1,7 @@
-"""Reductions: sums, products, extrema, truth; along all axes or some.
+"""Reductions: sums, products, truth; along all axes or some.
 
 Each is a loop nest that carries the accumulator. The expression that is reduced is evaluated inside
-the nest. Extrema first find the place of the winner, in a loop that has no derivative, and then
-read the element there, so that the derivative is one accumulation.
+the nest.
 """
 
 from __future__ import annotations
@@ -21,13 +20,10 @@ from numbad.frontend.arrays.lazy import (
     allocate,
     consume,
     element,
-    is_arraylike,
     nest,
-    of_array,
-    settle_lazy,
 )
 from numbad.frontend.arrays.operations import binary, choose
-from numbad.frontend.arrays.registry import Handler, handles, method
+from numbad.frontend.arrays.registry import handles, method
 from numbad.frontend.arrays.signature import bind, is_given, static_axes, static_bool
 from numbad.frontend.arrays.support import (
     FALSE,
@@ -37,7 +33,6 @@ from numbad.frontend.arrays.support import (
     Index,
     Node,
     Operands,
-    arithmetic,
     both,
     either,
     number_of,
@@ -53,7 +48,6 @@ from numbad.ir.types import (
     UINT64,
     Array,
     Scalar,
-    is_complex,
     is_inexact,
 )
 from numbad.kernels.arithmetic import divide
@@ -119,11 +113,7 @@ def reduce(
     split = split_axes(len(lazy.dims), axes)
     if not split.kept and not keepdims:
         return value_of(builder.cast(at(split, ()), dtype))
-    dims: Dims = tuple(
-        known_dim(1) if axis in split.reduced else lazy.dims[axis]
-        for axis in range(len(lazy.dims))
-        if keepdims or axis not in split.reduced
-    )
+    dims = _result_dims(lazy, split, keepdims)
     array = allocate(builder, Array(dtype, len(dims), "C"), dims)
 
     def body(kept: Index, values: Operands) -> Operands:
@@ -158,6 +148,8 @@ def accumulate(
     """Fold a binary operation over the elements, each converted to the type of ``initial``."""
     dtype = initial.type
     assert isinstance(dtype, Scalar)
+    if fn is operator.add and _keeps_innermost(lazy, axes):
+        return sum_rows(builder, lazy, axes, initial, keepdims)
 
     def at(split: Split, kept: Index) -> ir.Operand:
         def step(values: Operands, item: ir.Operand, reduced: Index) -> Operands:
@@ -169,6 +161,57 @@ def accumulate(
         return fold(builder, lazy, split, kept, [initial], step)[0]
 
     return reduce(builder, lazy, axes, dtype, at, keepdims)
+
+
+def _keeps_innermost(lazy: LazyValue, axes: tuple[int, ...] | None) -> bool:
+    """Whether the axis along which memory runs fastest is kept, while others are reduced."""
+    innermost = 0 if lazy.type.layout == "F" else len(lazy.dims) - 1
+    return axes is not None and len(axes) > 0 and innermost not in axes
+
+
+def sum_rows(
+    builder: Builder,
+    lazy: LazyValue,
+    axes: tuple[int, ...] | None,
+    initial: ir.Operand,
+    keepdims: bool,
+) -> Value:
+    """Sum along all but the innermost axis, in the order of the memory: rows are added up."""
+    consume(builder, lazy)
+    assert isinstance(initial.type, Scalar)
+    split = split_axes(len(lazy.dims), axes)
+    dims = _result_dims(lazy, split, keepdims)
+    array_type = Array(initial.type, len(dims), "C")
+    if isinstance(initial, ir.Const):
+        result = allocate(builder, array_type, dims, initial)
+    else:
+        result = allocate(builder, array_type, dims)
+
+        def start(index: Index, values: Operands) -> Operands:
+            builder.store(result, index, initial)
+            return values
+
+        nest(builder, dims, start)
+
+    def body(index: Index, values: Operands) -> Operands:
+        place = tuple(
+            ZERO if axis in split.reduced else index[axis]
+            for axis in range(len(index))
+            if keepdims or axis not in split.reduced
+        )
+        builder.accumulate(result, place, element(builder, lazy, index))
+        return values
+
+    nest(builder, lazy.dims, body, order="F" if lazy.type.layout == "F" else "C")
+    return value_of(result)
+
+
+def _result_dims(lazy: LazyValue, split: Split, keepdims: bool) -> Dims:
+    return tuple(
+        known_dim(1) if axis in split.reduced else lazy.dims[axis]
+        for axis in range(len(lazy.dims))
+        if keepdims or axis not in split.reduced
+    )
 
 
 def _sum_like(
@@ -214,9 +257,13 @@ def mean(builder: Builder, args: list[Value], kwargs: dict[str, Value], node: No
     lazy = to_lazy(builder, a, node)
     type_ = dtype_of(builder, dtype, mean_type(lazy.dtype), node)
     axes = static_axes(builder, axis, len(lazy.dims), node)
+    keep = static_bool(builder, keepdims, "`keepdims`")
     split = split_axes(len(lazy.dims), axes)
     count = total(builder, tuple(lazy.dims[axis] for axis in split.reduced)).operand
     divisor = builder.cast(count, type_)
+    if _keeps_innermost(lazy, axes):
+        sums = sum_rows(builder, lazy, axes, number_of(type_, 0), keep)
+        return binary(builder, operator.truediv, sums, value_of(divisor), node)
 
     def at(split: Split, kept: Index) -> ir.Operand:
         def step(values: Operands, item: ir.Operand, reduced: Index) -> Operands:
@@ -225,153 +272,7 @@ def mean(builder: Builder, args: list[Value], kwargs: dict[str, Value], node: No
         (found,) = fold(builder, lazy, split, kept, [number_of(type_, 0)], step)
         return builder.call(divide, found, divisor, type=type_)
 
-    return reduce(builder, lazy, axes, type_, at, static_bool(builder, keepdims, "`keepdims`"))
-
-
-# --- extrema ------------------------------------------------------------------------------------
-
-
-def _better(
-    builder: Builder, fn: Callable[..., object], item: ir.Operand, best: ir.Operand
-) -> ir.Operand:
-    """Whether an element replaces the best so far: the first winner stays, the first NaN wins."""
-    if is_complex(item.type):
-        real, best_real = builder.call(np.real, item), builder.call(np.real, best)
-        imag, best_imag = builder.call(np.imag, item), builder.call(np.imag, best)
-        tied = builder.call(operator.eq, real, best_real)
-        return either(
-            builder,
-            builder.call(fn, real, best_real),
-            both(builder, tied, builder.call(fn, imag, best_imag)),
-        )
-    better = builder.call(fn, item, best)
-    if not is_inexact(item.type):
-        return better
-    new_nan = builder.call(operator.ne, item, item)
-    had_number = builder.call(operator.eq, best, best)
-    return either(builder, better, both(builder, new_nan, had_number))
-
-
-def winner(
-    builder: Builder, lazy: LazyValue, split: Split, kept: Index, fn: Callable[..., object]
-) -> Index:
-    """Reduced index of the greatest (``operator.gt``) or least (``operator.lt``) element."""
-    zeros = (ZERO,) * len(split.reduced)
-    first = element(builder, lazy, split.join(kept, zeros))
-    if first.type == BOOL:
-        first = builder.cast(first, INT64)
-
-    def step(values: Operands, item: ir.Operand, reduced: Index) -> Operands:
-        best = values[0]
-        item = builder.cast(item, best.type)
-        better = _better(builder, fn, item, best)
-        places = [
-            choose(builder, better, new, old) for new, old in zip(reduced, values[1:], strict=True)
-        ]
-        return [choose(builder, better, item, best), *places]
-
-    return tuple(fold(builder, lazy, split, kept, [first, *zeros], step)[1:])
-
-
-def _check_not_empty(builder: Builder, lazy: LazyValue, split: Split, message: str) -> None:
-    for axis in split.reduced:
-        length = lazy.dims[axis].operand
-        builder.raise_if(arithmetic(builder, operator.eq, length, ZERO), ValueError, message)
-
-
-def _extremum(
-    builder: Builder, name: str, args: list[Value], kwargs: dict[str, Value], node: Node
-) -> Value:
-    a, axis, out, keepdims = bind(builder, name, "a axis out keepdims", args, kwargs, node)
-    if is_given(out):
-        builder.error(node, f"`{name}` is not supported with `out=`.")
-    lazy = _cheap(builder, to_lazy(builder, a, node))
-    axes = static_axes(builder, axis, len(lazy.dims), node)
-    keep = static_bool(builder, keepdims, "`keepdims`")
-    fn = operator.gt if name == "max" else operator.lt
-    _check_not_empty(
-        builder,
-        lazy,
-        split_axes(len(lazy.dims), axes),
-        f"zero-size array to reduction operation {name}imum which has no identity",
-    )
-
-    def at(split: Split, kept: Index) -> ir.Operand:
-        place = winner(builder, lazy, split, kept, fn)
-        return element(builder, lazy, split.join(kept, place))
-
-    return reduce(builder, lazy, axes, lazy.dtype, at, keep)
-
-
-def _cheap(builder: Builder, lazy: LazyValue) -> LazyValue:
-    """An expression whose elements may be evaluated again."""
-    if lazy.stored is None and lazy.cost > 2:
-        return of_array(builder, settle_lazy(builder, lazy))
-    return lazy
-
-
-@handles(np.max, np.amax)
-@method("max")
-def max_(builder: Builder, args: list[Value], kwargs: dict[str, Value], node: Node) -> Value:
-    """``np.max``: the element at the first place of the greatest."""
-    return _extremum(builder, "max", args, kwargs, node)
-
-
-@handles(np.min, np.amin)
-@method("min")
-def min_(builder: Builder, args: list[Value], kwargs: dict[str, Value], node: Node) -> Value:
-    """``np.min``: the element at the first place of the least."""
-    return _extremum(builder, "min", args, kwargs, node)
-
-
-def _arg_extremum(
-    builder: Builder, name: str, args: list[Value], kwargs: dict[str, Value], node: Node
-) -> Value:
-    a, axis, out, keepdims = bind(builder, name, "a axis out keepdims", args, kwargs, node)
-    if is_given(out):
-        builder.error(node, f"`{name}` is not supported with `out=`.")
-    lazy = to_lazy(builder, a, node)
-    axes = static_axes(builder, axis, len(lazy.dims), node)
-    fn = operator.gt if name == "argmax" else operator.lt
-    message = f"attempt to get {name} of an empty sequence"
-    _check_not_empty(builder, lazy, split_axes(len(lazy.dims), axes), message)
-
-    def at(split: Split, kept: Index) -> ir.Operand:
-        place = winner(builder, lazy, split, kept, fn)
-        flat: ir.Operand = ZERO
-        for axis, position in zip(split.reduced, place, strict=True):
-            flat = arithmetic(builder, operator.mul, flat, lazy.dims[axis].operand)
-            flat = arithmetic(builder, operator.add, flat, position)
-        return flat
-
-    return reduce(builder, lazy, axes, INT64, at, static_bool(builder, keepdims, "`keepdims`"))
-
-
-@handles(np.argmax)
-@method("argmax")
-def argmax(builder: Builder, args: list[Value], kwargs: dict[str, Value], node: Node) -> Value:
-    """``np.argmax``."""
-    return _arg_extremum(builder, "argmax", args, kwargs, node)
-
-
-@handles(np.argmin)
-@method("argmin")
-def argmin(builder: Builder, args: list[Value], kwargs: dict[str, Value], node: Node) -> Value:
-    """``np.argmin``."""
-    return _arg_extremum(builder, "argmin", args, kwargs, node)
-
-
-@handles(np.ptp)
-def ptp(builder: Builder, args: list[Value], kwargs: dict[str, Value], node: Node) -> Value:
-    """``np.ptp``: the greatest minus the least."""
-    a, axis, keepdims = bind(builder, "ptp", "a axis keepdims", args, kwargs, node)
-    array = value_of(settle_lazy(builder, to_lazy(builder, a, node)))
-    given = {"axis": axis, "keepdims": keepdims}
-    most = max_(builder, [array], given, node)
-    least = min_(builder, [array], given, node)
-    if not is_arraylike(most):
-        return builder.binary(operator.sub, most, least, node)
-    return binary(builder, operator.sub, most, least, node)
+    return reduce(builder, lazy, axes, type_, at, keep)
 
 
 # --- truth --------------------------------------------------------------------------------------
@@ -429,14 +330,15 @@ def count_nonzero(
     return reduce(builder, lazy, axes, INT64, at, static_bool(builder, keepdims, "`keepdims`"))
 
 
-REDUCTIONS: dict[str, Handler] = {
-    "sum": sum_,
-    "prod": prod,
-    "max": max_,
-    "min": min_,
-    "all": all_,
-    "any": any_,
-}
-"""Handlers by the name of the reduction."""
-
-__all__ = ["REDUCTIONS", "fold", "mean_type", "reduce", "split_axes", "sum_type", "winner"]
+__all__ = [
+    "Split",
+    "all_",
+    "any_",
+    "fold",
+    "mean_type",
+    "prod",
+    "reduce",
+    "split_axes",
+    "sum_",
+    "sum_type",
+]

@@ -12,8 +12,9 @@ from numbad.frontend.arrays import operations
 from numbad.frontend.arrays.access import positions, selection, variable_of
 from numbad.frontend.arrays.convert import to_array, to_lazy
 from numbad.frontend.arrays.dims import check_fits
+from numbad.frontend.arrays.extrema import max_, min_
 from numbad.frontend.arrays.lazy import element, nest, of_array, settle_lazy, settle_pending
-from numbad.frontend.arrays.reductions import REDUCTIONS
+from numbad.frontend.arrays.reductions import all_, any_, prod, sum_
 from numbad.frontend.arrays.registry import Handler, handles
 from numbad.frontend.arrays.scans import HANDLERS_OF_SCANS
 from numbad.frontend.arrays.signature import bind, is_given
@@ -27,24 +28,21 @@ from numbad.ir.types import Array, Scalar
 if TYPE_CHECKING:
     from numbad.frontend.builder import Builder
 
-_REDUCTIONS = {
-    np.add: "sum",
-    np.multiply: "prod",
-    np.maximum: "max",
-    np.minimum: "min",
-    np.logical_and: "all",
-    np.logical_or: "any",
+_REDUCTIONS: dict[np.ufunc, tuple[str, Handler]] = {
+    np.add: ("sum", sum_),
+    np.multiply: ("prod", prod),
+    np.maximum: ("max", max_),
+    np.minimum: ("min", min_),
+    np.logical_and: ("all", all_),
+    np.logical_or: ("any", any_),
 }
 _SCANS = {np.add: "cumsum", np.multiply: "cumprod"}
 
 
 def _along_first_axis(name: str, handler: Handler, parameters: str) -> Handler:
     def reduce(builder: Builder, args: list[Value], kwargs: dict[str, Value], node: Node) -> Value:
-        given = dict(
-            zip(
-                parameters.split(), bind(builder, name, parameters, args, kwargs, node), strict=True
-            )
-        )
+        bound = bind(builder, name, parameters, args, kwargs, node)
+        given = dict(zip(parameters.split(), bound, strict=True))
         array = given.pop("array")
         if "axis" not in kwargs and len(args) < 2:
             given["axis"] = builder.number(0)
@@ -54,9 +52,9 @@ def _along_first_axis(name: str, handler: Handler, parameters: str) -> Handler:
     return reduce
 
 
-for _ufunc, _name in _REDUCTIONS.items():
+for _ufunc, (_name, _handler) in _REDUCTIONS.items():
     _parameters = "array axis dtype out keepdims" if _name in ("sum", "prod") else "array axis"
-    handles(_ufunc.reduce)(_along_first_axis(_name, REDUCTIONS[_name], _parameters))
+    handles(_ufunc.reduce)(_along_first_axis(_name, _handler, _parameters))
 for _ufunc, _name in _SCANS.items():
     handles(_ufunc.accumulate)(
         _along_first_axis(_name, HANDLERS_OF_SCANS[_name], "array axis dtype")

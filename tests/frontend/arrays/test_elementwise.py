@@ -195,6 +195,17 @@ def test_expressions_that_wait_while_a_loop_calls_a_function():
     check(lambda a: a * 2 + np.sort(a, axis=0) * np.interp(a, a[0] * 0 + np.arange(4), a[1]), s.A)
 
 
+def test_functions_of_numbers():
+    def clipped(x, top):
+        return x if x < top else top
+
+    def f(a, b):
+        g = np.vectorize(clipped)
+        return g(a, 0.5) + np.vectorize(lambda x, y: x * y)(a, b)
+
+    check(f, s.A, s.B)
+
+
 def test_out_argument():
     def f(a, out):
         np.multiply(a, a, out)

@@ -112,6 +112,34 @@ def test_cubes(fn):
     check(fn, s.CUBE)
 
 
+RUN_TIME_AXES = [
+    lambda a, k: np.sum(a, axis=k),
+    lambda a, k: np.prod(a, k) + a.mean(k) * a.max(axis=k),
+    lambda a, k: np.var(a, axis=k),
+    lambda a, k: np.cumsum(a * 2, axis=k),
+    lambda a, k: np.sort(a, axis=k),
+    lambda a, k: np.size(a, k) + a.shape[k],
+    lambda a, k: np.sum(a, axis=k, keepdims=True),
+    lambda a, k: np.argmax(a, axis=k),
+]
+
+
+@pytest.mark.parametrize("axis", [0, 1, -1, -2])
+@pytest.mark.parametrize("fn", RUN_TIME_AXES, ids=range(len(RUN_TIME_AXES)))
+def test_axes_known_at_run_time(fn, axis):
+    check(fn, s.A, axis)
+
+
+def test_axes_out_of_bounds_raise():
+    with pytest.raises(ValueError, match="out of bounds"):
+        run(lambda a, k: np.sum(a, axis=k), s.A, 2)
+
+
+def test_sequences():
+    check(lambda v: np.sum([v[0], v[1]]) + np.mean((v[2], 1.0)) + np.max([v[3], v[4]]), s.V)
+    check(lambda v: np.sum([v, v * 2], axis=0), s.V)
+
+
 def test_integers_and_truth_values():
     check(lambda n: np.sum(n) + np.prod(n) + np.max(n), s.INTS)
     check(lambda n: np.mean(n) + np.std(n) + np.median(n), s.INTS)

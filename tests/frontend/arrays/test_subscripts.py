@@ -409,6 +409,8 @@ def test_indices_of_iterators():
             total += a[i, j] * (i + 2 * j)
         for (i, j), x in np.ndenumerate(a):
             total += x * x * i
+        for x in np.nditer(a):
+            total += x.item() * x[()]
         return total
 
     check(f, s.A)

@@ -1,0 +1,669 @@
+"""The parts of a function with a declared derivative, each walked into a block of its own.
+
+``Inputs`` are the arguments of a call. A *part* is walked for fresh parameters: the function's own
+code, the rule's forward part together with its backward part, the rule's tangent.
+"""
+
+from __future__ import annotations
+
+import ast
+import inspect
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+
+from numbad.analysis.memory import Memory
+from numbad.analysis.regions import analyse as analyse_regions
+from numbad.custom import UserRule
+from numbad.custom_shapes import Answer, Slot, answers, duals, owned, tangent_of
+from numbad.errors import InvalidRule
+from numbad.frontend import arrays, bindings, conversion, templates
+from numbad.frontend.builder import Builder
+from numbad.frontend.callables import Kind, resolve_callable
+from numbad.frontend.normalize import normalize
+from numbad.frontend.source import load
+from numbad.frontend.templates import Template
+from numbad.frontend.values import (
+    NONE,
+    BoundMethod,
+    Conflict,
+    FunctionValue,
+    GeneratorValue,
+    OperandValue,
+    PartialValue,
+    StaticValue,
+    TupleValue,
+    Value,
+)
+from numbad.ir import nodes as ir
+from numbad.ir import visit
+from numbad.ir.build import BlockBuilder, Fresh
+from numbad.ir.types import Array, Type, is_integer, is_memory, tangent_type
+
+
+@dataclass(frozen=True)
+class Input:
+    """One argument: ``name`` is that of the parameter of the rule, if it has one.
+
+    ``keyword`` is the name under which it is passed. An argument that was left out has no value.
+    A rule does not answer for keyword-only arguments.
+    """
+
+    name: str
+    value: Value | None
+    keyword: str | None = None
+    is_answered: bool = True
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """The arguments of a call of a function with a rule.
+
+    ``operands`` are the run-time parts of each, ``fixed`` tells which of these are built into the
+    function: constants, and integers that are known while building.
+    """
+
+    inputs: tuple[Input, ...]
+    shapes: tuple[Template, ...]
+    operands: tuple[tuple[ir.Operand, ...], ...]
+    fixed: tuple[tuple[bool, ...], ...]
+
+    @staticmethod
+    def of(
+        builder: Builder,
+        rule: UserRule,
+        args: list[Value],
+        kwargs: dict[str, Value],
+        node: ast.AST | None,
+    ) -> Inputs:
+        """Match the arguments of a call with the parameters of the rule."""
+        inputs = _matched(builder, rule, args, kwargs, node)
+        shapes, operands, fixed = [], [], []
+        for each in inputs:
+            value = NONE if each.value is None else each.value
+            shape = templates.template_of(value, builder.state, set())
+            found = conversion.operands(builder, value, shape, builder.state)
+            shapes.append(shape)
+            operands.append(tuple(found))
+            fixed.append(tuple(_is_fixed(builder, operand) for operand in found))
+        return Inputs(tuple(inputs), tuple(shapes), tuple(operands), tuple(fixed))
+
+    def general(self) -> Inputs:
+        """Return the inputs with no constants built in."""
+        fixed = tuple(
+            tuple(isinstance(operand, ir.Undefined) for operand in found)
+            for found in self.operands
+        )
+        return replace(self, fixed=fixed)
+
+    def arguments(self) -> tuple[ir.Operand, ...]:
+        """Return the operands that are passed."""
+        return tuple(
+            operand
+            for found, fixed in zip(self.operands, self.fixed, strict=True)
+            for operand, is_fixed in zip(found, fixed, strict=True)
+            if not is_fixed
+        )
+
+    def key(self, builder: Builder, rule: UserRule) -> Any:
+        """Return what calls that can share a function have in common."""
+        shapes = tuple(
+            (each.keyword, each.value is None, _hashable(shape))
+            for each, shape in zip(self.inputs, self.shapes, strict=True)
+        )
+        constants = tuple(
+            (repr(operand) if is_fixed else None)
+            for found, fixed in zip(self.operands, self.fixed, strict=True)
+            for operand, is_fixed in zip(found, fixed, strict=True)
+        )
+        return (id(rule), shapes, constants)
+
+    def has_frames(self) -> bool:
+        """Whether an argument is a function that reads names around it, as they are now."""
+        pending = list(self.shapes)
+        while pending:
+            shape = pending.pop()
+            if isinstance(shape, FunctionValue | GeneratorValue):
+                return True
+            if isinstance(shape, BoundMethod | PartialValue):
+                pending.append(shape.function)
+            pending.extend(templates.parts(shape))
+        return False
+
+    def _positions(self, wanted: Callable[[Input], bool]) -> tuple[int, ...]:
+        found = []
+        position = 0
+        for each, fixed in zip(self.inputs, self.fixed, strict=True):
+            for is_fixed in fixed:
+                if not is_fixed:
+                    if wanted(each):
+                        found.append(position)
+                    position += 1
+        return tuple(found)
+
+    def answered(self) -> tuple[int, ...]:
+        """Positions of the parameters that the rule answers for."""
+        return self._positions(lambda each: each.is_answered)
+
+    def unanswered(self) -> tuple[int, ...]:
+        """Positions of the parameters that the rule is silent about and that could vary."""
+        types = [operand.type for operand in self.arguments()]
+        return tuple(
+            position
+            for position in self._positions(lambda each: not each.is_answered)
+            if tangent_type(types[position]) is not None
+        )
+
+    def fresh(self, builder: Builder) -> Given:
+        """Return the arguments as values of new parameters."""
+        params: list[ir.Var] = []
+        values: list[Value] = []
+        slots: list[list[Slot]] = []
+        for each, shape, found, fixed in zip(
+            self.inputs, self.shapes, self.operands, self.fixed, strict=True
+        ):
+            leaves: list[ir.Operand] = []
+            own: list[Slot] = []
+            for operand, is_fixed in zip(found, fixed, strict=True):
+                if is_fixed:
+                    leaves.append(operand)
+                    own.append(Slot(operand, None))
+                    continue
+                name = operand.name if isinstance(operand, ir.Var) and operand.name else each.name
+                param = builder.fresh.var(operand.type, name)
+                if isinstance(param.type, Array):
+                    arrays.note_parameter(builder, param)
+                own.append(Slot(param, len(params)))
+                leaves.append(param)
+                params.append(param)
+            values.append(conversion.instantiate(builder, shape, iter(leaves)))
+            slots.append(own)
+        return Given(self, params, values, slots)
+
+
+@dataclass(frozen=True)
+class Given:
+    """The arguments for one walk: parameters, values, and the leaves of each argument."""
+
+    inputs: Inputs
+    params: list[ir.Var]
+    values: list[Value]
+    slots: list[list[Slot]]
+
+    def note_lengths(self, builder: Builder) -> None:
+        """Ask for the lengths of all arrays once, so that they are known by their operands."""
+        for param in self.params:
+            if isinstance(param.type, Array):
+                dims = arrays.array_dims(builder, param)
+                arrays.note_lengths(builder, param, dims)
+
+    def call(self, builder: Builder, function: Any, node: ast.AST | None) -> Value:
+        """Call a function with the arguments."""
+        positional, named = self.arguments()
+        return builder.apply(StaticValue(function), positional, named, node)
+
+    def arguments(self) -> tuple[list[Value], dict[str, Value]]:
+        """Return the positional and the keyword arguments."""
+        positional: list[Value] = []
+        named: dict[str, Value] = {}
+        for each, value in zip(self.inputs.inputs, self.values, strict=True):
+            if each.value is None:
+                continue
+            if each.keyword is None:
+                positional.append(value)
+            else:
+                named[each.keyword] = value
+        return positional, named
+
+
+def _hashable(shape: Template) -> Any:
+    try:
+        hash(shape)
+    except TypeError:
+        return repr(shape)
+    return shape
+
+
+def _is_fixed(builder: Builder, operand: ir.Operand) -> bool:
+    if isinstance(operand, ir.Const | ir.Undefined):
+        return True
+    return is_integer(operand.type) and builder.live.is_lifted(operand)
+
+
+def _matched(
+    builder: Builder,
+    rule: UserRule,
+    args: list[Value],
+    kwargs: dict[str, Value],
+    node: ast.AST | None,
+) -> list[Input]:
+    signature = None if rule.forward is None else _signature(rule.forward)
+    if signature is None:
+        plain = [Input(f"x{position}", value) for position, value in enumerate(args)]
+        named = [Input(name, value, name, is_answered=False) for name, value in kwargs.items()]
+        return plain + named
+    try:
+        bound = signature.bind(*args, **kwargs).arguments
+    except TypeError as failure:
+        builder.error(node, f"the rule of `{rule.title}` does not fit the call: {failure}.")
+    found: list[Input] = []
+    for name, parameter in signature.parameters.items():
+        match parameter.kind:
+            case parameter.VAR_POSITIONAL:
+                found += [Input(name, value) for value in bound.get(name, ())]
+            case parameter.VAR_KEYWORD:
+                found += [
+                    Input(key, value, key, is_answered=False)
+                    for key, value in bound.get(name, {}).items()
+                ]
+            case parameter.KEYWORD_ONLY:
+                if name in bound:
+                    found.append(Input(name, bound[name], name, is_answered=False))
+            case _:
+                is_after_gap = any(each.value is None for each in found)
+                keyword = name if is_after_gap and name in bound else None
+                found.append(Input(name, bound.get(name), keyword))
+    return found
+
+
+def _signature(function: Any) -> inspect.Signature | None:
+    callee = resolve_callable(function)
+    if callee.kind is Kind.PYTHON and not callee.args and not callee.kwargs:
+        return inspect.signature(callee.function)
+    return None
+
+
+# --- parts ----------------------------------------------------------------------------------------
+
+
+@dataclass(eq=False)
+class Part:
+    """A walked body: its parameters, results, and the structure of the result."""
+
+    params: tuple[ir.Var, ...]
+    body: ir.Block
+    results: tuple[ir.Operand, ...]
+    template: Template
+
+    def free(self) -> set[ir.Var]:
+        """Return the values from outside that the part reads."""
+        return _free(self.body, self.results) - set(self.params)
+
+    def converted(
+        self, builder: Builder, types: list[Type], extras: tuple[ir.Var, ...]
+    ) -> tuple[ir.Block, tuple[ir.Operand, ...]]:
+        """Return the body with results of the types, none of them memory of another's."""
+        function = ir.Function("part", (*self.params, *extras), self.body, self.results)
+        regions = analyse_regions(function.body, function.params)
+        memory = Memory(regions, function.params, function.results)
+        taken = {memory.of(param) for param in function.params if is_memory(param.type)}
+        block = BlockBuilder(builder.fresh)
+        converted: list[ir.Operand] = []
+        for result, type_ in zip(self.results, types, strict=True):
+            operand = result
+            if isinstance(operand, ir.Var) and isinstance(operand.type, Array):
+                found = memory.of(operand)
+                if found in taken:
+                    layout = "F" if operand.type.layout == "F" else "C"
+                    copied = replace(operand.type, layout=layout, readonly=False)
+                    operand = block.call(copied, np.copy, operand, name=operand.name)
+                taken.add(found)
+            if operand.type != type_:
+                operand = block.let(type_, ir.Cast(operand))
+            converted.append(operand)
+        return self.body + block.block(), tuple(converted)
+
+
+@dataclass(eq=False)
+class ForwardPart(Part):
+    """The forward part of a rule, and its backward part.
+
+    ``seeds`` are the cotangents of the results; ``cotangents`` those of the parameters at the
+    positions that have one.
+    """
+
+    seeds: tuple[ir.Var, ...] = ()
+    back: ir.Block = ()
+    cotangents: tuple[tuple[int, ir.Operand], ...] = ()
+
+    def kept(self) -> tuple[ir.Var, ...]:
+        """Return what the backward part reads of the forward part."""
+        operands = tuple(operand for _, operand in self.cotangents)
+        found = _free(self.back, operands) - set(self.seeds)
+        return tuple(sorted(found, key=lambda var: var.id))
+
+    def free(self) -> set[ir.Var]:
+        """Return the values from outside that the parts read."""
+        found = super().free() | set(self.kept())
+        return found - set(self.params) - visit.defined_vars(self.body)
+
+
+@dataclass(eq=False)
+class TangentPart:
+    """The tangent of a rule: ``results`` are the values and then their tangents."""
+
+    params: tuple[ir.Var, ...]
+    directions: tuple[ir.Var, ...]
+    body: ir.Block
+    results: tuple[ir.Operand, ...]
+
+    def free(self) -> set[ir.Var]:
+        """Return the values from outside that the part reads."""
+        return _free(self.body, self.results) - set(self.params) - set(self.directions)
+
+
+def _free(body: ir.Block, results: tuple[ir.Operand, ...]) -> set[ir.Var]:
+    read = visit.used_vars(body) | {r for r in results if isinstance(r, ir.Var)}
+    return read - visit.defined_vars(body)
+
+
+@contextmanager
+def _apart(builder: Builder, mark: str) -> Iterator[BlockBuilder]:
+    """Walk into a block of its own; bindings and objects are afterwards as before."""
+    state, loops, site = builder.state, builder.active_loops, builder.site
+    depth = len(builder.call_stack)
+    builder.state = state.copy()
+    builder.active_loops = []
+    builder.site = (*site, mark)
+    try:
+        with builder.nested() as block:
+            yield block
+    finally:
+        builder.state, builder.active_loops, builder.site = state, loops, site
+        del builder.call_stack[depth:]
+
+
+def primal_part(builder: Builder, function: Any, inputs: Inputs, node: ast.AST | None) -> Part:
+    """Walk the function's own code."""
+    with _apart(builder, "primal") as block:
+        given = inputs.fresh(builder)
+        value = bindings.settled(builder, given.call(builder, function, node))
+        template = templates.template_of(value, builder.state, set())
+        results = conversion.operands(builder, value, template, builder.state)
+        bindings.settle_pending(builder)
+    return Part(
+        tuple(given.params),
+        builder.resolve(block.block()),
+        tuple(builder.resolve_operand(result) for result in results),
+        template,
+    )
+
+
+def rule_part(
+    builder: Builder,
+    rule: UserRule,
+    inputs: Inputs,
+    expected: Template | None,
+    node: ast.AST | None,
+) -> ForwardPart:
+    """Walk the rule: its forward part, and its backward part in the state that is left."""
+    with _apart(builder, "rule") as block:
+        given = inputs.fresh(builder)
+        given.note_lengths(builder)
+        pair = builder.as_sequence(given.call(builder, rule.forward, node))
+        if pair is None or len(pair) != 2:
+            second = "the function `back`" if rule.backward is None else "residuals"
+            raise _invalid(
+                builder, rule.forward, f"the rule of `{rule.title}` must return its value and {second}."
+            )
+        y, rest = bindings.settled(builder, pair[0]), bindings.settled(builder, pair[1])
+        template = templates.template_of(y, builder.state, set())
+        if expected is not None:
+            template = templates.join(template, expected, builder.state, builder.state, set())
+        if isinstance(template, Conflict):
+            raise _invalid(
+                builder,
+                rule.forward,
+                f"the rule of `{rule.title}` returns {builder.describe(y)} as its value, which is "
+                f"not what `{rule.title}` returns.",
+                template.reason,
+            )
+        results = tuple(conversion.operands(builder, y, template, builder.state))
+        slots = [Slot(result, position) for position, result in enumerate(results)]
+        bindings.settle_pending(builder)
+        seeds: list[ir.Var] = []
+        with builder.nested() as back:
+            y_bar = duals(builder, template, iter(slots), seeds)
+            answer, source = _pulled_back(builder, rule, rest, y_bar, node)
+            cotangents = tuple(
+                (found.slot.position, builder.resolve_operand(found.value))
+                for found in _cotangents(builder, rule, given, answer, source)
+                if found.value is not None and found.slot.position is not None
+            )
+            bindings.settle_pending(builder)
+    return ForwardPart(
+        tuple(given.params),
+        builder.resolve(block.block()),
+        tuple(builder.resolve_operand(result) for result in results),
+        template,
+        tuple(seeds),
+        builder.resolve(back.block()),
+        tuple(sorted(cotangents, key=lambda pair: pair[0])),
+    )
+
+
+def _pulled_back(
+    builder: Builder, rule: UserRule, rest: Value, y_bar: Value, node: ast.AST | None
+) -> tuple[Value, Any]:
+    """Call the backward part; return what it gives, and the function, for messages."""
+    if rule.backward is not None:
+        function: Value = StaticValue(rule.backward)
+        return builder.apply(function, [rest, y_bar], {}, node), function
+    if isinstance(rest, Conflict):
+        raise _invalid(
+            builder,
+            rule.forward,
+            f"which `back` the rule of `{rule.title}` returns depends on the path taken.",
+            "",
+            "Return one function, and test inside it.",
+        )
+    is_callable = isinstance(rest, FunctionValue | BoundMethod | PartialValue) or (
+        isinstance(rest, StaticValue) and callable(rest.value)
+    )
+    if not is_callable:
+        raise _invalid(
+            builder,
+            rule.forward,
+            f"the rule of `{rule.title}` returns {builder.describe(rest)} where its function "
+            "`back` belongs.",
+        )
+    return builder.apply(rest, [y_bar], {}, node), rest
+
+
+def _cotangents(
+    builder: Builder, rule: UserRule, given: Given, answer: Value, source: Value
+) -> Iterator[Answer]:
+    """Yield the cotangent of each leaf of the arguments."""
+    entries = [
+        (each, shape, slots)
+        for each, shape, slots in zip(
+            given.inputs.inputs, given.inputs.shapes, given.slots, strict=True
+        )
+        if each.is_answered
+    ]
+    present = [entry for entry in entries if entry[0].value is not None]
+    what = "`back`" if rule.backward is None else "the backward part"
+    if _returns_nothing(source):
+        raise _invalid(
+            builder,
+            source,
+            f"{what} of the rule of `{rule.title}` returns nothing.",
+            "",
+            "Return a cotangent for each positional argument; None in a tuple means no derivative.",
+        )
+    answer = bindings.settled(builder, answer)
+    items = None if isinstance(answer, OperandValue) else builder.as_sequence(answer)
+    if items is None or (len(items) != len(entries) and _is_bare(items, entries)):
+        items = (answer,)
+    if len(items) == len(entries):
+        chosen = [
+            (item, entry)
+            for item, entry in zip(items, entries, strict=True)
+            if entry[0].value is not None
+        ]
+    elif len(items) == len(present):
+        chosen = list(zip(items, present, strict=True))
+    else:
+        count, wanted = len(items), len(entries)
+        raise _invalid(
+            builder,
+            source,
+            f"{what} of the rule of `{rule.title}` returns {count} cotangent"
+            f"{'' if count == 1 else 's'} for {wanted} argument{'' if wanted == 1 else 's'}.",
+            "",
+            "Return a tuple with one cotangent per positional argument; None where there is no "
+            "derivative.",
+        )
+    for item, (each, shape, slots) in chosen:
+
+        def refusal(text: str, name: str = each.name) -> InvalidRule:
+            return _invalid(
+                builder,
+                source,
+                f"{what} of the rule of `{rule.title}` returns {text} as the cotangent of "
+                f"`{name}`.",
+                "",
+                "A cotangent has the kind and shape of its argument; None stands for no derivative.",
+            )
+
+        yield from answers(builder, shape, item, iter(slots), refusal)
+
+
+def _is_bare(items: tuple[Value, ...], entries: list[Any]) -> bool:
+    """Whether the items are those of the cotangent of one argument, itself a tuple or list."""
+    if len(entries) != 1:
+        return False
+    _, shape, _ = entries[0]
+    return len(list(templates.parts(shape))) == len(items)
+
+
+def tangent_part(
+    builder: Builder, rule: UserRule, inputs: Inputs, template: Template, node: ast.AST | None
+) -> TangentPart:
+    """Walk the rule's tangent."""
+    with _apart(builder, "tangent") as block:
+        given = inputs.fresh(builder)
+        given.note_lengths(builder)
+        directions: list[ir.Var] = []
+        primals: list[Value] = []
+        tangents: list[Value] = []
+        for each, shape, value, slots in zip(
+            inputs.inputs, inputs.shapes, given.values, given.slots, strict=True
+        ):
+            if each.is_answered and each.value is not None:
+                primals.append(value)
+                tangents.append(duals(builder, shape, iter(slots), directions))
+        named = {
+            each.keyword: value
+            for each, value in zip(inputs.inputs, given.values, strict=True)
+            if not each.is_answered and each.keyword is not None
+        }
+        pair = builder.as_sequence(
+            builder.apply(
+                StaticValue(rule.jvp),
+                [TupleValue(tuple(primals)), TupleValue(tuple(tangents))],
+                named,
+                node,
+            )
+        )
+        if pair is None or len(pair) != 2:
+            raise _invalid(
+                builder,
+                rule.jvp,
+                f"the `jvp` of `{rule.title}` must return the value and its tangent.",
+            )
+        y, y_dot = (bindings.settled(builder, item) for item in pair)
+
+        def refusal(text: str) -> InvalidRule:
+            return _invalid(builder, rule.jvp, f"the `jvp` of `{rule.title}` returns {text}.")
+
+        own = templates.template_of(y, builder.state, set())
+        agreed = templates.join(template, own, builder.state, builder.state, set())
+        if isinstance(agreed, Conflict) or templates.leaf_types(agreed) != templates.leaf_types(
+            template
+        ):
+            raise refusal(f"{builder.describe(y)} as the value, which is not what the rule returns")
+        results = conversion.operands(builder, y, template, builder.state)
+        results = [owned(builder, r, r.type, must_copy=True) for r in results]
+        slots = [Slot(result, position) for position, result in enumerate(results)]
+        for found in answers(builder, template, y_dot, iter(slots), refusal):
+            results += _tangent(builder, found)
+        bindings.settle_pending(builder)
+    return TangentPart(
+        tuple(given.params),
+        tuple(directions),
+        builder.resolve(block.block()),
+        tuple(builder.resolve_operand(result) for result in results),
+    )
+
+
+def _tangent(builder: Builder, found: Answer) -> list[ir.Operand]:
+    """Return the tangent of a result; zeros if the rule gave None."""
+    from numbad.transform import arith
+
+    leaf = found.slot.operand
+    type_ = tangent_of(leaf.type)
+    if type_ is None:
+        return []
+    if not is_memory(type_):
+        return [arith.zero(type_) if found.value is None else found.value]
+    assert isinstance(type_, Array)
+    if found.value is not None:
+        return [owned(builder, found.value, type_, must_copy=True)]
+    assert isinstance(leaf, ir.Var)
+    shape = [builder.shape(leaf, axis) for axis in range(type_.ndim)]
+    return [builder.alloc(type_, shape, arith.zero(type_.dtype))]
+
+
+# --- messages -------------------------------------------------------------------------------------
+
+
+def _returns_nothing(source: Any) -> bool:
+    last = _last_return(source)
+    if last is None:
+        return False
+    value = last[1].value
+    return value is None or (isinstance(value, ast.Constant) and value.value is None)
+
+
+def _last_return(source: Any) -> tuple[Callable[[ast.AST], ir.Origin], ast.Return] | None:
+    """Return the final return statement of a function, and how to place it."""
+    if isinstance(source, FunctionValue):
+        code = source.source
+        last = code.node.body[-1]
+        return (code.origin, last) if isinstance(last, ast.Return) else None
+    found = source.value if isinstance(source, StaticValue) else source
+    try:
+        callee = resolve_callable(found)
+    except TypeError:
+        return None
+    if callee.kind is not Kind.PYTHON:
+        return None
+    loaded = load(callee.function)
+    last = normalize(loaded).body[-1]
+    return (loaded.origin, last) if isinstance(last, ast.Return) else None
+
+
+def _invalid(
+    builder: Builder, source: Any, what: str, why: str = "", remedy: str = ""
+) -> InvalidRule:
+    """Return the error at the return statement of a rule's function."""
+    place = _last_return(source)
+    origin = builder.origin() if place is None else place[0](place[1])
+    return InvalidRule(what, origin=origin, why=why, remedy=remedy)
+
+
+__all__ = [
+    "ForwardPart",
+    "Fresh",
+    "Inputs",
+    "Part",
+    "TangentPart",
+    "field",
+    "primal_part",
+    "rule_part",
+    "tangent_part",
+]

@@ -1,0 +1,317 @@
+"""What the front end refuses: at the right line, with the right words, never silently."""
+
+import dataclasses
+
+import numba
+import numpy as np
+import pytest
+from numba import typed
+from numba.experimental import jitclass
+
+from numbad.errors import (
+    DifferentiationError,
+    NoRule,
+    SourceUnavailable,
+    TypeInferenceFailed,
+    UnsupportedSyntax,
+)
+from tests.frontend.building import built
+
+x5 = np.array([0.3, 1.2, -0.7, 2.1, 0.9])
+ITEMS = []
+TABLE = {}
+COUNTER = 1.0
+
+
+@jitclass([("a", numba.float64)])
+class Compiled:
+    def __init__(self, a):
+        self.a = a
+
+
+class Plain:
+    def __init__(self):
+        self.v = 1.0
+
+
+@dataclasses.dataclass(frozen=True)
+class Frozen:
+    v: float
+
+
+plain = Plain()
+
+
+def read_before_bound(x):
+    for i in range(3):
+        s = q * x[i]  # noqa: F821
+        q = 1.0  # noqa: F841
+    return s
+
+
+def unknown_name(x):
+    return undefined_thing * 2  # noqa: F821
+
+
+def types_conflict(x):
+    y = x if x[0] > 0 else 1.0
+    return y
+
+
+def lengths_conflict(x):
+    y = (1.0, 2.0) if x[0] > 0 else (1.0,)
+    return y
+
+
+def changes_global_list(x):
+    ITEMS.append(x)
+    return x
+
+
+def changes_global_dict(x):
+    TABLE["a"] = x
+    return TABLE["a"]
+
+
+def assigns_global(x):
+    global COUNTER
+    COUNTER = x
+    return x
+
+
+def changes_argument_list(values):
+    values.append(3.0)
+    return values[0]
+
+
+def endless_recursion(x):
+    return endless_recursion(x)
+
+
+def uses_typed_list(x):
+    values = typed.List()
+    values.append(x)
+    return values[0]
+
+
+def makes_jitclass(x):
+    return Compiled(x).a
+
+
+def reads_jitclass(j, x):
+    return j.a * x
+
+
+def reads_record(r):
+    return r[0]["a"]
+
+
+def formats(x):
+    return float(f"{x}")
+
+
+def generator_of_numpy(x):
+    return np.random.default_rng(0).normal() * x
+
+
+def sorts(x):
+    return sorted(x)[0]
+
+
+def dynamic_key(x):
+    return {x: 1.0}[x]
+
+
+def generator_twice(x):
+    g = (v for v in x)
+    return sum(g) + sum(g)
+
+
+def zip_twice(x):
+    pairs = zip(x, x)
+    s = 0.0
+    for a, b in pairs:
+        s += a * b
+    for a, b in pairs:
+        s += a * b
+    return s
+
+
+def generator_in_loop(x):
+    g = (v for v in x)
+    s = 0.0
+    for _ in range(2):
+        s += sum(g)
+    return s
+
+
+def changes_one_of_two(x):
+    a = [x[0]]
+    b = [x[1]]
+    c = a if x[0] > 0 else b
+    c[0] = 5.0
+    return a[0]
+
+
+def changes_rotated(x):
+    a = [x[0], x[1]]
+    keep = a
+    for _ in range(len(x)):
+        a[0] += 1.0
+        a = [a[1], a[0]]
+    return keep[0]
+
+
+def changes_outside_object(x):
+    plain.v = x
+    return plain.v
+
+
+def changes_argument_object(o, x):
+    o.v = x
+    return o.v
+
+
+def changes_frozen(x):
+    f = Frozen(x)
+    f.v = 2.0
+    return f.v
+
+
+def no_attribute(x):
+    return x.foo
+
+
+def calls_number(x):
+    return x(3)
+
+
+def missing_argument(x):
+    def f(a, b):
+        return a
+
+    return f(x)
+
+
+def text_plus_number(s, x):
+    return s + x
+
+
+def returns_function(x):
+    return lambda: x
+
+
+def grows_while_looping(x):
+    values = [x[0], x[1]]
+    for v in values:
+        values.append(v)
+    return values[0]
+
+
+def always_raises(x):
+    raise ValueError("no")
+
+
+def leaves_generator(x):
+    def g():
+        for v in x:
+            yield v
+
+    for v in g():
+        if v < 0:
+            break
+    return v
+
+
+CASES = [
+    (read_before_bound, (x5,), UnsupportedSyntax, "`q` is read in this loop before it is bound"),
+    (unknown_name, (2.0,), UnsupportedSyntax, "`undefined_thing` is not defined"),
+    (types_conflict, (x5,), TypeInferenceFailed, "`y` holds here depends on the path"),
+    (lengths_conflict, (x5,), TypeInferenceFailed, "a tuple of different lengths"),
+    (changes_global_list, (2.0,), UnsupportedSyntax, "`append` of a `list`"),
+    (changes_global_dict, (2.0,), UnsupportedSyntax, "A dict that exists outside"),
+    (assigns_global, (2.0,), UnsupportedSyntax, "The global `COUNTER` is assigned"),
+    (changes_argument_list, ([1.0],), UnsupportedSyntax, "A list that was passed in is changed"),
+    (endless_recursion, (2.0,), UnsupportedSyntax, "never ends"),
+    (uses_typed_list, (2.0,), UnsupportedSyntax, "`numba.typed.List` is not supported"),
+    (makes_jitclass, (2.0,), UnsupportedSyntax, "Instances of `Compiled`"),
+    (reads_jitclass, (Compiled(1.0), 2.0), UnsupportedSyntax, "argument `j` is a `numba"),
+    (reads_record, (np.zeros(3, [("a", float)]),), UnsupportedSyntax, "an array of dtype"),
+    (formats, (2.0,), UnsupportedSyntax, "f-string must be known"),
+    (generator_of_numpy, (2.0,), NoRule, "`default_rng` cannot be differentiated"),
+    (sorts, (x5,), UnsupportedSyntax, "`sorted` is not supported"),
+    (dynamic_key, (2.0,), UnsupportedSyntax, "key of a dict must be known"),
+    (generator_twice, (x5,), UnsupportedSyntax, "consumed a second time"),
+    (zip_twice, (x5,), UnsupportedSyntax, "consumed a second time"),
+    (generator_in_loop, (x5,), UnsupportedSyntax, "made before a loop is consumed inside it"),
+    (changes_one_of_two, (x5,), UnsupportedSyntax, "may be one of several objects"),
+    (changes_rotated, (x5,), UnsupportedSyntax, "may be one of several objects"),
+    (changes_outside_object, (2.0,), UnsupportedSyntax, "`v` of a `Plain` is assigned"),
+    (changes_argument_object, (Plain(), 2.0), UnsupportedSyntax, "passed in is changed"),
+    (changes_frozen, (2.0,), UnsupportedSyntax, "`Frozen` is frozen"),
+    (no_attribute, (2.0,), UnsupportedSyntax, "no attribute `foo`"),
+    (calls_number, (2.0,), TypeInferenceFailed, "cannot be called"),
+    (missing_argument, (2.0,), UnsupportedSyntax, "missing 1 required positional argument: 'b'"),
+    (text_plus_number, ("a", 2.0), TypeInferenceFailed, "`+` cannot be applied to 'a'"),
+    (returns_function, (2.0,), UnsupportedSyntax, "returns the function"),
+    (grows_while_looping, (x5,), UnsupportedSyntax, "changes its length while a loop"),
+    (always_raises, (2.0,), TypeInferenceFailed, "raises an exception on every path"),
+    (leaves_generator, (x5,), UnsupportedSyntax, "generator is left early"),
+]
+
+
+@pytest.mark.parametrize(
+    ("function", "args", "error", "words"), CASES, ids=[case[0].__name__ for case in CASES]
+)
+def test_refused(function, args, error, words):
+    with pytest.raises(error) as caught:
+        built(function, *args)
+    assert words in str(caught.value)
+
+
+def test_the_error_is_at_the_line_of_the_fault():
+    with pytest.raises(UnsupportedSyntax) as caught:
+        built(sorts, x5)
+    origin = caught.value.origin
+    assert origin is not None
+    assert origin.text == "return sorted(x)[0]"
+    assert origin.line == sorts.__code__.co_firstlineno + 1
+
+
+def test_the_error_in_a_callee_tells_where_it_was_called():
+    def caller(x):
+        y = sorts(x)
+        return y
+
+    with pytest.raises(UnsupportedSyntax) as caught:
+        built(caller, x5)
+    assert caught.value.origin.text == "return sorted(x)[0]"
+    assert "Called from" in str(caught.value)
+    assert "y = sorts(x)" in str(caught.value)
+
+
+def test_a_function_without_source():
+    namespace = {}
+    exec("def nosource(x): return x", namespace)
+    with pytest.raises(SourceUnavailable):
+        built(namespace["nosource"], 2.0)
+
+
+def test_what_python_raises_is_raised_by_the_program():
+    def f(t, n):
+        return t[5] if n > 0 else t[0]
+
+    program = built(f, (1.0, 2.0), 0)
+    from tests.frontend.building import run
+
+    assert run(program, f, ((1.0, 2.0), 0), {}) == 1.0
+    with pytest.raises(IndexError):
+        run(program, f, ((1.0, 2.0), 1), {})
+
+
+def test_all_refusals_are_type_errors():
+    for function, args, _, _ in CASES:
+        with pytest.raises(TypeError):
+            built(function, *args)
+        with pytest.raises(DifferentiationError):
+            built(function, *args)
