@@ -100,7 +100,9 @@ def without_literal(numba_type: nt.Type) -> nt.Type:
 
 def function_type(function: Callable[..., Any]) -> nt.Type:
     """Return the type of a function that compiled code can call."""
-    return cpu_target.typing_context.resolve_value_type(function)
+    context = cpu_target.typing_context
+    context.refresh()
+    return context.resolve_value_type(function)
 
 
 def type_of(value: Any) -> Type | None:

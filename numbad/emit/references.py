@@ -100,7 +100,7 @@ class References:
 def _standard_name(obj: Any, name: str) -> str | None:
     for candidate in _spellings(name):
         for prefix, module in _standard_modules():
-            if getattr(module, candidate, None) is obj:
+            if vars(module).get(candidate) is obj:
                 return f"{prefix}{candidate}"
     return None
 
@@ -116,6 +116,8 @@ def _standard_modules() -> Iterator[tuple[str, Any]]:
     yield "math.", math
     yield "np.", np
     for part in _NUMPY_PARTS:
-        yield f"np.{part}.", getattr(np, part)
+        loaded = sys.modules.get(f"numpy.{part}")
+        if loaded is not None:
+            yield f"np.{part}.", loaded
     yield "cmath.", cmath
     yield "operator.", operator

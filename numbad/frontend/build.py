@@ -8,6 +8,7 @@ and what the program depends on.
 from __future__ import annotations
 
 import ast
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -78,9 +79,10 @@ class _EntryCode(Code):
         self.path = None
         self.function = None
         self.name = "entry"
+        self.is_compiled = False
         self.is_generator = False
         none: frozenset[str] = frozenset()
-        self.scope = Scope(none, none, none, none, __import__("collections").Counter())
+        self.scope = Scope(none, none, none, none, Counter())
 
     def origin(self, node: ast.AST) -> Any:
         """There is no source."""
