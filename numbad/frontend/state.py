@@ -46,6 +46,8 @@ class Code:
     that overloads apply in it.
     """
 
+    is_compiled = False
+
     def __init__(
         self,
         node: ast.FunctionDef,
@@ -63,7 +65,6 @@ class Code:
         self.path = path
         self.function = function
         self.declared = dict(declared or {})
-        self.is_compiled = False
         self.name = node.name
         self.is_generator = _is_generator(node)
         self.scope = scope_of(node)

@@ -57,7 +57,7 @@ def _numerator_is_one(constants: Constants) -> bool:
 @variant(truediv, _numerator_is_one, singular=True)
 def reciprocal_of(a, b, *, y):
     """d(1/b) = -(1/b)² db: nothing is divided again."""
-    return None, -y * y
+    return None, -(y * y)
 
 
 @scalar_rule(operator.neg, np.negative, domain=REAL, columns=BOTH)

@@ -352,8 +352,7 @@ class _Augmenter:
                 self._zeros_like(block, target)
             case ir.Cast(value):
                 shadow = self._shadow(value)
-                assert isinstance(shadow, ir.Var)
-                self.result.shadow[target] = shadow
+                block.emit(ir.Let(self._define(target), ir.Cast(shadow), block.origin))
             case ir.TupleItem(value, position):
                 self.result.shadow[target] = self.tuple_shadows[value, position]
             case ir.NewStack():

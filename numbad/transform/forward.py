@@ -354,7 +354,7 @@ class _Forward:
                     out,
                 )
             case ir.Cast(value) if is_memory(target.type):
-                self._set(target, self.tangent(value))
+                self._let(target, ir.Cast(self.tangent(value)), out)
             case ir.Cast(value):
                 type_ = tangent_type(target.type)
                 assert type_ is not None

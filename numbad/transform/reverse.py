@@ -30,6 +30,7 @@ from numbad.transform.arrays import add_into
 from numbad.transform.augment import Augmented, augment
 from numbad.transform.backward import BackwardSweep
 from numbad.transform.derivatives import Derivatives
+from numbad.transform.first_writes import store_first_writes
 from numbad.transform.fuse import Fusion, Place, candidates, clear_marks, loops_behind
 from numbad.transform.induction import eliminate_inductions
 from numbad.transform.pairs import Pairs
@@ -228,7 +229,12 @@ def sweeps(
             break
         refused |= found.not_fusible
     scheduler = Scheduler(
-        regions, memory, derivatives, augmented.old_value, keeps_shadows=keeps_shadows
+        regions,
+        memory,
+        derivatives,
+        augmented.old_value,
+        shadows=frozenset(augmented.shadow.values()),
+        keeps_shadows=keeps_shadows,
     )
     plan = scheduler.plan(
         {var: place for var, place in trial.asked.items() if var in regions.region_of}
@@ -405,7 +411,8 @@ def _finished(program: ir.Program) -> ir.Program:
         improve_accumulations(program.entry),
         {name: improve_accumulations(callee) for name, callee in program.callees.items()},
     )
-    return simplify_program(improved, invariants=True)
+    improved = simplify_program(improved, invariants=True)
+    return replace(improved, entry=store_first_writes(improved.entry))
 
 
 def split(reversed_: Reversed, name: str) -> tuple[ir.Program, ir.Program] | None:

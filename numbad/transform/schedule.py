@@ -75,8 +75,10 @@ class Scheduler:
         derivatives: Derivatives,
         old_value: dict[int, ir.Var],
         *,
+        shadows: frozenset[ir.Var] = frozenset(),
         keeps_shadows: bool = False,
     ) -> None:
+        self._shadows = shadows
         self._keeps_shadows = keeps_shadows
         self._old_value = old_value
         self._old = set(old_value.values())
@@ -149,7 +151,7 @@ class Scheduler:
         for var in seen:
             statement = self._regions.definition.get(var)
             match statement:
-                case ir.Let(_, ir.Alloc(_, _, "shadow")):
+                case ir.Let(_, ir.Alloc()) if var in self._shadows:
                     found = self._memory.of(var)
                     for other in seen:
                         if other != var and is_memory(other.type) and self._memory.of(other) is found:
@@ -334,7 +336,9 @@ class Scheduler:
                 ):
                     return Recipe(0.3, sources, found)
                 return None
-            case ir.Alloc(_, _, "shadow") if isinstance(var.type, Array):
+            case ir.Alloc() if var in self._shadows and isinstance(var.type, Array):
+                # A shadow of ours, which the forward sweep does not touch. Those of a derivative
+                # that is differentiated again are data.
                 if self._memory.of(var).joined or self._keeps_shadows:
                     return None
                 return Recipe(1e-4, sources)

@@ -73,13 +73,7 @@ def _check_linear(
     origin: ir.Origin | None,
 ) -> None:
     """Check that nothing but the lengths of the cotangents is read."""
-    read: set[ir.Operand] = set(linear.results)
-    for statement in visit.walk(linear.body):
-        if isinstance(statement, ir.Let) and isinstance(statement.expr, ir.Shape):
-            continue
-        read.update(visit.operands(statement))
-        read.update(visit.region_results(statement))
-    if read & set(seeds):
+    if set(seeds) & _contents_read(linear):
         raise NoRule(
             f"the rule of `{derivative.title}` has no forward mode.",
             origin=origin,
@@ -87,6 +81,24 @@ def _check_linear(
             "transposed.",
             remedy="Declare one with numbad.custom_rule(f, forward, backward, jvp=...).",
         )
+
+
+def _contents_read(function: ir.Function) -> set[ir.Operand]:
+    """Return the values that are read for more than the lengths of arrays."""
+    read: set[ir.Operand] = set(function.results)
+    size = -1
+    while size != len(read):
+        size = len(read)
+        for statement in visit.walk(function.body):
+            match statement:
+                case ir.Let(_, ir.Shape()):
+                    continue
+                case ir.Let(target, expr) if target not in read and not ir.has_effect(expr):
+                    continue
+                case _:
+                    read.update(visit.operands(statement))
+                    read.update(visit.region_results(statement))
+    return read
 
 
 def _assemble(
@@ -105,11 +117,10 @@ def _assemble(
     results, kept = forward.results[:count], forward.results[count:]
     seeds: list[ir.Operand] = []
     for result in results:
+        # Of a cotangent only the lengths are read, so that any array of them will do.
         type_ = tangent_type(result.type)
-        if type_ is None:
-            continue
-        # Of a cotangent only the lengths are read: those of the result itself.
-        seeds.append(result if is_memory(type_) else arith.zero(type_))
+        if type_ is not None:
+            seeds.append(_dual(block, result, None))
     directions = [None if seed is None else fresh.var(seed.type, seed.name) for seed in taken]
     given = (*kept, *seeds, *(direction for direction in directions if direction is not None))
     body, found = visit.inline(linear, given, fresh)
@@ -118,7 +129,7 @@ def _assemble(
     dots: list[ir.Operand] = []
     wanted = [result for result in results if tangent_type(result.type) is not None]
     for result, tangent in zip(wanted, tangents, strict=True):
-        dots.append(_zeros(block, result) if tangent is None else next(remaining))
+        dots.append(_dual(block, result, 0.0) if tangent is None else next(remaining))
     return ir.Function(
         f"{forward.name}_tangent",
         (*forward.params, *(direction for direction in directions if direction is not None)),
@@ -128,14 +139,14 @@ def _assemble(
     )
 
 
-def _zeros(block: BlockBuilder, result: ir.Operand) -> ir.Operand:
+def _dual(block: BlockBuilder, result: ir.Operand, fill: float | None) -> ir.Operand:
+    """Return a tangent or cotangent of a result: zero, or with undefined elements."""
     if not is_memory(result.type):
         type_ = tangent_type(result.type)
         assert type_ is not None
         return arith.zero(type_)
     type_ = shadow_type(result.type)
     assert isinstance(type_, Array) and isinstance(result, ir.Var)
-    shape = tuple(
-        block.let(arith.ZERO.type, ir.Shape(result, axis)) for axis in range(type_.ndim)
-    )
-    return block.let(type_, ir.Alloc(shape, arith.zero(type_.dtype), "shadow"))
+    shape = tuple(block.let(arith.ZERO.type, ir.Shape(result, axis)) for axis in range(type_.ndim))
+    start = None if fill is None else arith.zero(type_.dtype)
+    return block.let(type_, ir.Alloc(shape, start, "shadow"))

@@ -3,6 +3,7 @@ where that shows that the rule is what is used."""
 
 import math
 import os
+import re
 import subprocess
 import sys
 import tempfile
@@ -577,8 +578,8 @@ def test_functions_as_arguments():
         return solve(cosine, 0.5, p) ** 2
 
     check_grads(f, (0.7,), order=1)
-    code = numbad.code_adjoint(f, 0.7)
-    assert code.count("for ") == 1  # only that of the value
+    # The only loop is that of the value.
+    assert len(re.findall(r"^ *for ", numbad.code_adjoint(f, 0.7), re.MULTILINE)) == 1
 
 
 # --- residual style -------------------------------------------------------------------------------------
@@ -661,7 +662,7 @@ def test_array_tangents():
     assert_allclose(jvp(g, (X, 2.0), (np.ones(3), None))[1], np.sum(2.0 * X * 2.0 * y_dot))
     y_dot = 2.0 * X
     assert_allclose(jvp(g, (X, 2.0), (None, 1.0))[1], np.sum(2.0 * X * 2.0 * y_dot))
-    check_grads(lambda x, w: np.sum(f(x, w, "name") ** 2), (X, 2.0), order=1)
+    assert_allclose(gradient(g, X, 2.0)[0], 2.0 * X * 2.0 * 2.0)
 
 
 # --- forward mode -----------------------------------------------------------------------------------------
@@ -905,17 +906,18 @@ def test_nograd_of_a_function_that_writes():
 
 
 def test_nograd_of_a_function_without_source():
-    @numba.extending.overload(math.ulp)
-    def ulp(x):
-        return lambda x: abs(x) * 2.0**-52
+    @numba.extending.overload(math.fsum)
+    def fsum(x):
+        return lambda x: np.sum(x)
 
+    @numba.njit
     def f(x):
-        return x * math.ulp(x)
+        return np.sum(x * math.fsum(x))
 
-    with pytest.raises(NoRule, match="ulp"):
-        gradient(f, 1.0)
-    nograd(math.ulp)
-    assert gradient(f, 1.0) == (2.0**-52,)
+    with pytest.raises(DifferentiationError, match="fsum"):
+        gradient(f, X)
+    nograd(math.fsum)
+    assert_allclose(gradient(f, X)[0], np.full(3, X.sum()))
 
 
 # --- refusals ---------------------------------------------------------------------------------------------------

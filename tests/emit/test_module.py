@@ -23,6 +23,8 @@ from numbad.ir.types import FLOAT64, INT64, Tuple
 from tests.emit import hand
 from tests.emit.hand import VECTOR, Writer, function
 
+needs_jit = pytest.mark.skipif(bool(numba.config.DISABLE_JIT), reason="Numba is switched off")
+
 
 class Pair(NamedTuple):
     first: float
@@ -153,6 +155,7 @@ def test_unusable_directory_falls_back_with_a_warning(tmp_path: Path) -> None:
     assert entry(10) == 55
 
 
+@needs_jit
 def test_numba_cache_works_across_processes(tmp_path: Path) -> None:
     script = (
         "from numbad.emit.load import load_module\n"
@@ -173,6 +176,13 @@ def test_numba_cache_works_across_processes(tmp_path: Path) -> None:
     assert hits == ["0", "1"]
 
 
+def test_bound_functions_are_not_cached() -> None:
+    """Numba's cache would not notice that such a function, or one it calls, has changed."""
+    assert "cache" not in emit_module(doubling(twice), "test", {"cache": True}).text
+    assert "@njit(cache=True)" in emit_module(hand.fibonacci(), "test", {"cache": True}).text
+
+
+@needs_jit
 def test_numba_errors_name_the_users_line(tmp_path: Path) -> None:
     w = Writer()
     x = w.var(VECTOR, "x")

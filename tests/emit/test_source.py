@@ -244,17 +244,24 @@ def test_constants_have_their_types() -> None:
     )
 
 
-def test_undefined_values(tmp_path: Any) -> None:
+def test_value_that_one_path_leaves_undefined(tmp_path: Any) -> None:
     w = Writer()
-    flag = w.var(BOOL, "flag")
-    y, z, copy = w.var(FLOAT64, "y"), w.var(FLOAT64, "z"), w.var(FLOAT64, "w")
+    flag, y = w.var(BOOL, "flag"), w.var(FLOAT64, "y")
     w.block.emit(ir.If(flag, (), (), (ir.Merge(y, const(1.0), ir.Undefined(FLOAT64)),)))
+    program = function("f", [flag], w.block, y)
+    assert body_of(program) == ("def f(flag):\n    if flag:\n        y = 1.0\n    return y\n")
+    assert run(program, tmp_path, True) == 1.0
+
+
+def test_value_that_no_path_defines(tmp_path: Any) -> None:
+    w = Writer()
+    flag, z, copy = w.var(BOOL, "flag"), w.var(FLOAT64, "z"), w.var(FLOAT64, "w")
     nothing = ir.Undefined(FLOAT64)
     w.block.emit(ir.If(flag, (), (), (ir.Merge(z, nothing, nothing),)))
     w.block.emit(ir.If(flag, (), (), (ir.Merge(copy, z, const(3.0)),)))
-    program = function("f", [flag], w.block, y, z, copy)
-    assert run(program, tmp_path, True)[0] == 1.0
-    assert run(program, tmp_path, False)[2] == 3.0
+    program = function("f", [flag], w.block, copy)
+    assert run(program, tmp_path, False) == 3.0
+    run(program, tmp_path, True)
 
 
 def test_unpacking_of_results(tmp_path: Any) -> None:
