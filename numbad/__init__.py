@@ -4,6 +4,7 @@
 has Numba compile it. See the documentation of ``gradient``, ``pullback`` and ``jvp`` to start.
 """
 
+import numbad.inside  # noqa: F401 - teaches Numba the reusable derivatives
 from numbad.api import (
     ValueAndGrad,
     derivative,
@@ -17,13 +18,11 @@ from numbad.api import (
     withgradient,
 )
 from numbad.config import config
-from numbad.custom import adjoint, custom_rule, nograd, refresh
+from numbad.custom.declare import adjoint, custom_rule, nograd, refresh
 from numbad.errors import DifferentiationError, GradsKeyError
 from numbad.markers import Const, dropgrad, ignore_derivatives
 from numbad.show import code_adjoint, code_primal, code_tangent
 from numbad.testing import check_grads
-
-import numbad.inside  # noqa: F401, I001, E402 - teaches Numba the reusable derivatives
 
 __version__ = "0.1.0"
 

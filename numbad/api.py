@@ -138,9 +138,7 @@ def _array_seeds(compilation: Compilation) -> list[str]:
     return [type_.dtype.name for type_ in types if isinstance(type_, Array)]  # type: ignore[union-attr]
 
 
-def _split_results(
-    compilation: Compilation, found: tuple[Any, ...]
-) -> tuple[Any, tuple[Any, ...]]:
+def _split_results(compilation: Compilation, found: tuple[Any, ...]) -> tuple[Any, tuple[Any, ...]]:
     count = len(compilation.built.program.entry.results)
     return unflatten(found[:count], compilation.built.result), found[count:]
 

@@ -16,7 +16,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from numbad.config import config
-from numbad.emit.diagnose import explain
+from numbad.emit.diagnose import explain, raise_at_origin
 from numbad.errors import AliasingError, DifferentiationError, EngineUnavailable
 from numbad.frontend.live import read
 from numbad.markers import Const
@@ -193,6 +193,8 @@ def run(compilation: Compilation, entry: Callable[..., Any], leaves: Sequence[An
         raise
     except NumbaError as error:
         raise explain(error, compilation.emitted) from error
+    except Exception as error:
+        raise_at_origin(error, compilation.emitted)
     return found if isinstance(found, tuple) else (found,)
 
 

@@ -14,7 +14,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
-from numbad import custom, custom_calls, markers
+from numbad import markers
+from numbad.custom import declare
+from numbad.custom.calls import Handler as RuleHandler
 from numbad.errors import NonScalarOutput, UnsupportedSyntax
 from numbad.frontend.builder import Builder
 from numbad.frontend.values import NONE, OperandValue, StaticValue, TupleValue, Value
@@ -153,8 +155,8 @@ class Nesting:
                 )
                 return reusable.call
             case _:
-                rule = custom.lookup(found)
-                return None if rule is None else custom_calls.Handler(rule, found)
+                rule = declare.lookup(found)
+                return None if rule is None else RuleHandler(rule, found)
 
     # --- reverse mode ---------------------------------------------------------------------------
 

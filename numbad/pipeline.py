@@ -15,11 +15,11 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
-from numbad import custom
 from numbad.analysis import activity as activity_analysis
 from numbad.analysis.memory import Memory
 from numbad.analysis.regions import analyse as analyse_regions
 from numbad.config import config
+from numbad.custom import declare
 from numbad.emit.load import load_module
 from numbad.emit.module import Emitted, emit_module
 from numbad.errors import NonScalarOutput, UnsupportedSyntax
@@ -137,7 +137,7 @@ class DerivativeSession(Session):
 
     def identity_matters(self, fn: Any) -> bool:
         """Whether the user declared a derivative for a function of this code."""
-        return custom.identity_matters(fn)
+        return declare.identity_matters(fn)
 
 
 def _checked(program: ir.Program) -> ir.Program:

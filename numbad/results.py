@@ -94,9 +94,13 @@ def as_leaf(value: Any, leaf: Leaf, what: str) -> Any:
     match tangent_type(leaf.type):
         case Scalar(name):
             if np.ndim(value) != 0:
-                raise TypeError(f"{what} must be a number, not an array of shape {np.shape(value)}.")
-            return np.dtype(name).type(value) if name not in ("float64", "complex128") else (
-                complex(value) if name.startswith("complex") else float(value)
+                raise TypeError(
+                    f"{what} must be a number, not an array of shape {np.shape(value)}."
+                )
+            return (
+                np.dtype(name).type(value)
+                if name not in ("float64", "complex128")
+                else (complex(value) if name.startswith("complex") else float(value))
             )
         case Array(Scalar(name), ndim):
             array = np.ascontiguousarray(value, dtype=name).reshape(np.shape(value))

@@ -64,5 +64,3 @@ def code_adjoint(f: Callable[..., Any], *args: Any, wrt: Any = None, **kwargs: A
         return found.emitted.text + "\n\n" + found.backward.emitted.text
     assert found.replay is not None
     return found.replay.emitted.text
-
-

@@ -8,6 +8,7 @@ made only for compilations whose arguments are numbers and arrays.
 
 from __future__ import annotations
 
+import builtins
 import types as python_types
 from collections.abc import Callable
 from typing import Any
@@ -49,9 +50,11 @@ class _Writer:
             case ("root",):
                 text = "function"
             case ("global", namespace, name):
+                scope = self.bind(namespace)
                 if name not in namespace:
-                    raise _TooGeneral
-                text = f"{self.bind(namespace)}[{name!r}]"
+                    self.require(f"{name!r} not in {scope}")
+                    scope = self.bind(vars(builtins))
+                text = f"{scope}[{name!r}]"
             case ("cell", cell):
                 text = f"{self.bind(cell)}.cell_contents"
             case _:

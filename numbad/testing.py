@@ -67,7 +67,9 @@ def check_grads(
         _check_first_order(slope, list(args), rng, rtol, atol, order=2)
 
 
-def _directional(f: Callable[..., Any], args: list[Any], rng: np.random.Generator) -> Callable[..., Any]:
+def _directional(
+    f: Callable[..., Any], args: list[Any], rng: np.random.Generator
+) -> Callable[..., Any]:
     """Return the function of the arguments that is the gradient of ``f``."""
     from numbad.api import gradient
 
@@ -81,7 +83,10 @@ def _directional(f: Callable[..., Any], args: list[Any], rng: np.random.Generato
 def _copied(args: list[Any]) -> list[Any]:
     return [
         unflatten(
-            [leaf.copy("K") if isinstance(leaf, np.ndarray) else leaf for leaf in flatten(arg, tree)],
+            [
+                leaf.copy("K") if isinstance(leaf, np.ndarray) else leaf
+                for leaf in flatten(arg, tree)
+            ],
             tree,
         )
         for arg in args
@@ -118,9 +123,7 @@ def _draw(type_: Any, shape: tuple[int, ...], rng: np.random.Generator) -> Any:
 
 
 def _inner(left: Sequence[Any], right: Sequence[Any]) -> float:
-    return float(
-        sum(np.sum(np.real(np.conj(a) * b)) for a, b in zip(left, right, strict=True))
-    )
+    return float(sum(np.sum(np.real(np.conj(a) * b)) for a, b in zip(left, right, strict=True)))
 
 
 def _flat(value: Any, tree: Tree) -> list[Any]:
@@ -151,7 +154,9 @@ def _check_first_order(
             f"differences by {worst:.3g} (relative)."
         )
     y_bar = [
-        None if tangent_type(leaf.type) is None else _draw(tangent_type(leaf.type), np.shape(v), rng)
+        None
+        if tangent_type(leaf.type) is None
+        else _draw(tangent_type(leaf.type), np.shape(v), rng)
         for leaf, v in zip(leaves(result), _flat_result(y, result), strict=True)
     ]
     seeds = unflatten(y_bar, result)
@@ -201,7 +206,9 @@ def _precision(trees: list[Tree]) -> str:
 
 
 def _size(values: list[Any]) -> float:
-    return max((float(np.max(np.abs(v), initial=0.0)) for v in values if v is not None), default=0.0)
+    return max(
+        (float(np.max(np.abs(v), initial=0.0)) for v in values if v is not None), default=0.0
+    )
 
 
 def _against_differences(

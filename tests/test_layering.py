@@ -32,6 +32,17 @@ ALLOWED = {
         "kernels",
     ),
     "transform": ("ir", "errors", "analysis", "rules.registry", "rules.forms", "kernels"),
+    "custom": (
+        "ir",
+        "errors",
+        "markers",
+        "numba_bridge",
+        "analysis",
+        "frontend",
+        "transform",
+        "results",
+        "calls",
+    ),
     "emit": ("ir", "errors", "kernels", "numba_bridge"),
 }
 # Modules at the top that are not in the table are the public interface and the pipeline: they tie

@@ -47,7 +47,6 @@ class Activity:
             return False
         return _key(self.memory, operand) in self.varied
 
-
     def is_exposed(self, operand: ir.Operand) -> bool:
         """Whether the cotangent of the value can be infinite because of a steep function."""
         return isinstance(operand, ir.Var) and _key(self.memory, operand) in self.exposed
@@ -118,7 +117,9 @@ def analyse(
             case ir.Let(target, expr):
                 for operand in visit.expr_operands(expr):
                     depends(target, operand)
-            case ir.Store(array, _, value) | ir.Accumulate(array, _, value) | ir.Append(array, value):
+            case (
+                ir.Store(array, _, value) | ir.Accumulate(array, _, value) | ir.Append(array, value)
+            ):
                 depends(array, value)
             case ir.For(carried=carried) | ir.While(carried=carried):
                 for item in carried:

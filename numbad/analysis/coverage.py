@@ -93,9 +93,7 @@ def _index(statement: ir.Stmt) -> tuple[ir.Operand, ...]:
             raise AssertionError("not an access to an element")
 
 
-def _covers(
-    store: Access, read: Access, array: ir.Var, body: Region, regions: Regions
-) -> bool:
+def _covers(store: Access, read: Access, array: ir.Var, body: Region, regions: Regions) -> bool:
     """Whether the store, with the loops around it, has written what the read reads."""
     chain = store.region.ancestors()
     common = next(region for region in read.region.ancestors() if region in chain)
@@ -128,9 +126,7 @@ def _covers(
     return True
 
 
-def _within(
-    source: ir.Operand, loop: ir.For, extent: ir.Operand, regions: Regions
-) -> bool:
+def _within(source: ir.Operand, loop: ir.For, extent: ir.Operand, regions: Regions) -> bool:
     """Whether an index lies in the range of a loop that starts at a constant."""
     if not isinstance(loop.start, ir.Const):
         return isinstance(source, ir.Var) and _runs_within(source, loop, regions)
@@ -147,9 +143,7 @@ def _runs_within(source: ir.Var, loop: ir.For, regions: Regions) -> bool:
         return False
     if other.start == loop.start:
         return True
-    return isinstance(loop.start, ir.Const) and at_least(
-        other.start, loop.start.value, regions
-    )
+    return isinstance(loop.start, ir.Const) and at_least(other.start, loop.start.value, regions)
 
 
 def at_least(operand: ir.Operand, bound: int, regions: Regions) -> bool:

@@ -84,9 +84,7 @@ class Memory:
         assert found.home is not None
         return any(_may_follow(access, region, position, found.home) for access in found.writes)
 
-    def overwritten_between(
-        self, var: ir.Var, region: Region, first: int, last: int
-    ) -> bool:
+    def overwritten_between(self, var: ir.Var, region: Region, first: int, last: int) -> bool:
         """Whether memory of ``var`` may be written by statements ``first < i < last`` of a region
         (nested ones included).
         """
@@ -297,5 +295,3 @@ def _may_follow(access: Access, region: Region, position: int, home: Region) -> 
 def is_reference_list(var: ir.Var) -> bool:
     """Whether the value is a list of references to memory."""
     return isinstance(var.type, List) and is_memory(var.type.item)
-
-

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from typing import NoReturn
 from typing import Any
 
 from numbad.emit.module import Emitted
@@ -72,3 +73,30 @@ def _origin(line: int | None, emitted: Emitted) -> Origin | None:
         if origin is not None:
             return origin
     return None
+
+
+def raise_at_origin(error: BaseException, emitted: Emitted) -> NoReturn:
+    """Raise an exception of the user's program with the user's line at the end of its traceback.
+
+    Parameters
+    ----------
+    error : exception
+        What running the module raised. It is raised again, unchanged but for its traceback.
+    emitted : Emitted
+        The module.
+    """
+    name = f"numbad_{emitted.digest}.py"
+    line = None
+    trace = error.__traceback__
+    while trace is not None:
+        if trace.tb_frame.f_code.co_filename.replace("\\", "/").endswith(name):
+            line = trace.tb_lineno
+        trace = trace.tb_next
+    origin = _origin(line, emitted) if line is not None else None
+    if origin is None:
+        raise error
+    # Code that does nothing but raise, at the user's line of the user's file.
+    text = "\n" * (origin.line - 1) + "raise error"
+    code = compile(text, origin.file, "exec").replace(co_name=emitted.entry_name)
+    exec(code, {"error": error.with_traceback(None)})  # noqa: S102
+    raise AssertionError("the line above raises")

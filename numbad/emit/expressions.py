@@ -203,7 +203,8 @@ class ExpressionPrinter:
             rest = ", ".join([self.operand(v) for v in args[1:]] + keywords)
             return f"{self.operand(args[0], ATOM)}.{fn.__name__}({rest})", ATOM
         arguments = ", ".join([self.operand(v) for v in args] + keywords)
-        return f"{self.references.text(fn)}({arguments})", ATOM
+        name = self.references.text(self.references.substitute(fn, args))
+        return f"{name}({arguments})", ATOM
 
     def _operation(self, fn: Any, args: tuple[ir.Operand, ...]) -> Printed | None:
         if len(args) == 2 and fn in _BINARY:

@@ -18,6 +18,7 @@ from numbad.emit.needs import RESERVED, collect_references
 from numbad.emit.references import References
 from numbad.emit.source import Text, print_function
 from numbad.ir import nodes as ir
+from numbad.kernels.vector_math import fingerprint as fingerprint_of_machine
 
 
 @dataclass(frozen=True)
@@ -41,7 +42,12 @@ class Emitted:
 
 
 def emit_module(
-    program: ir.Program, title: str, options: dict[str, Any] | None = None, extra: str = ""
+    program: ir.Program,
+    title: str,
+    options: dict[str, Any] | None = None,
+    extra: str = "",
+    *,
+    vector_math: bool = False,
 ) -> Emitted:
     """Return the Python source of a program.
 
@@ -57,6 +63,9 @@ def emit_module(
     extra : str, optional
         Anything else that determines the meaning of the text (versions, sources of callees); it
         becomes part of the digest.
+    vector_math : bool, optional
+        Call elementary functions in the form that LLVM can vectorise, where this machine has one:
+        ``exp(x)`` of ``numbad.kernels.vector_math`` in place of ``np.exp(x)``.
 
     Returns
     -------
@@ -65,7 +74,7 @@ def emit_module(
     """
     options = dict(options or {})
     functions = [*program.callees.values(), program.entry]
-    references = References({function.name for function in functions}, RESERVED)
+    references = References({function.name for function in functions}, RESERVED, vector_math)
     for function in functions:
         collect_references(function, references)
     if any(_has_code(obj) for obj in references.bindings.values()):
@@ -82,7 +91,8 @@ def emit_module(
         whole.origins += text.origins
     source = "\n".join(whole.lines) + "\n"
     bindings = dict(sorted(references.bindings.items()))
-    digest = _digest(source, bindings, extra)
+    machine = fingerprint_of_machine() if "kernels.vector_math" in source else ""
+    digest = _digest(source, bindings, extra + machine)
     return Emitted(source, tuple(whole.origins), program.entry.name, bindings, digest)
 
 

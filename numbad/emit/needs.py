@@ -26,9 +26,9 @@ def collect_references(function: ir.Function, references: References) -> None:
     """Settle the names of all that the function refers to, so that its variables avoid them."""
     for statement in walk(function.body):
         match statement:
-            case ir.Let(_, ir.Call(fn)) | ir.Effect(fn):
+            case ir.Let(_, ir.Call(fn, args)) | ir.Effect(fn, args):
                 if _needs_name(fn):
-                    references.text(fn)
+                    references.text(references.substitute(fn, args))
             case ir.Raise(exception):
                 references.text(exception)
             case ir.Let(target, ir.MakeTuple()) if isinstance(target.type, Tuple):

@@ -19,6 +19,10 @@ from typing import Any
 
 import numpy as np
 
+from numbad.ir import nodes as ir
+from numbad.ir.types import REALS
+from numbad.kernels.vector_math import vectorised
+
 _NUMPY_PARTS = ("linalg", "random", "fft", "polynomial")
 
 
@@ -29,6 +33,7 @@ class References:
     ----------
     functions : names of the functions of the module
     reserved : other names that bound objects and variables must not take
+    vector_math : whether elementary functions are replaced by those that LLVM can vectorise
 
     Attributes
     ----------
@@ -36,7 +41,10 @@ class References:
     bindings : objects that the loader must put into the namespace, by name
     """
 
-    def __init__(self, functions: set[str], reserved: frozenset[str]) -> None:
+    def __init__(
+        self, functions: set[str], reserved: frozenset[str], vector_math: bool = False
+    ) -> None:
+        self.vector_math = vector_math
         self.functions = functions
         self.reserved = set(functions | reserved)
         self.imports: set[str] = set()
@@ -52,6 +60,15 @@ class References:
             self._known[id(obj)] = known
             self._kept.append(obj)
         return known
+
+    def substitute(self, fn: Any, args: tuple[ir.Operand, ...]) -> Any:
+        """Return the function that is called in place of ``fn`` for these arguments."""
+        if not self.vector_math or len(args) != 1 or args[0].type not in REALS:
+            return fn
+        try:
+            return vectorised(fn) or fn
+        except TypeError:  # not hashable, so not an elementary function
+            return fn
 
     def names(self) -> set[str]:
         """Return the names that local variables must not take."""

@@ -156,6 +156,8 @@ def _resolve_numba(obj: Any) -> Callee | None:
         return _elementwise(obj, _resolve_dispatcher(obj._dispatcher))
     if "GUFunc" in classes:
         return _opaque(obj, "It is a generalised ufunc (`guvectorize`), which works on sub-arrays.")
+    if "WrapperAddressProtocol" in classes:
+        return _opaque(obj, "Only the address of its machine code is known.")
     if "CFunc" in classes:
         return _opaque(obj, "It is a C callback (`cfunc`); differentiate the function behind it.")
     return None

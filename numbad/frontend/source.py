@@ -190,8 +190,9 @@ def _parse(code: CodeType, function: FunctionType) -> Parsed:
         tree = _tree(file, lines)
     except SyntaxError:
         raise _mismatch(code, lines) from None
-    statement = _statement_at(tree, code.co_firstlineno)
-    found = None if statement is None else _find(code, statement, tree, lines)
+    found = None
+    for statement in _statements_at(tree, code.co_firstlineno):
+        found = found or _find(code, statement, tree, lines)
     found = found or _find_moved(code, tree)
     if found is None:
         raise _mismatch(code, lines)
@@ -216,12 +217,13 @@ def _tree(file: str, lines: list[str]) -> ast.Module:
     return tree
 
 
-def _statement_at(tree: ast.Module, line: int) -> ast.stmt | None:
-    """Find the top-level statement that contains a line: the unit that is compiled again."""
-    for statement in tree.body:
-        if _first_line(statement) <= line <= (statement.end_lineno or statement.lineno):
-            return statement
-    return None
+def _statements_at(tree: ast.Module, line: int) -> list[ast.stmt]:
+    """Find the top-level statements that stand on a line: the units that are compiled again."""
+    return [
+        statement
+        for statement in tree.body
+        if _first_line(statement) <= line <= (statement.end_lineno or statement.lineno)
+    ]
 
 
 def _first_line(node: ast.stmt | ast.Lambda) -> int:

@@ -57,11 +57,12 @@ def _find_variants() -> dict[str, list[tuple[str, int]]]:
 
 
 _variants = _find_variants()
+_USED = "llvm.compiler.used"
 
 
-def is_available() -> bool:
-    """Whether this machine has vector versions of any function."""
-    return bool(_variants)
+def fingerprint() -> str:
+    """Return a text that differs between machines with different vector versions."""
+    return ",".join(symbol for symbols in _variants.values() for symbol, _ in symbols)
 
 
 def vectorised(fn: Callable[..., Any]) -> Callable[..., Any] | None:
@@ -71,24 +72,23 @@ def vectorised(fn: Callable[..., Any]) -> Callable[..., Any] | None:
 
 def _define(name: str) -> Callable[[float], float]:
     """Make the function of the name with its typing and lowering."""
-    numpy_function = getattr(np, _NUMPY_NAMES.get(name, name), None)
-    plain = getattr(math, name, None) or numpy_function
+    plain = getattr(np, _NUMPY_NAMES.get(name, name), None) or getattr(math, name)
 
     def function(x: float) -> float:
-        return plain(x) if numpy_function is None else numpy_function(x)
+        return plain(x)
 
     function.__name__ = function.__qualname__ = name
     function.__doc__ = f"``{name}`` of a real number, vectorisable."
 
     @type_callable(function)
-    def _type(context: Any) -> Any:
+    def _type_function(context: Any) -> Any:
         def typer(x: Any) -> Any:
             return x if isinstance(x, types.Float) else None
 
         return typer
 
     @lower_builtin(function, types.Float)
-    def _lower(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+    def _lower_function(context: Any, builder: Any, sig: Any, args: Any) -> Any:
         return builder.call(_declare(builder.module, name, args[0].type), args)
 
     return function
@@ -107,8 +107,7 @@ def _declare(module: Any, name: str, real: Any) -> Any:
         vector = ir.VectorType(real, lanes)
         kind = ir.FunctionType(vector, [vector])
         versions.append(cgutils.get_or_insert_function(module, kind, vector_symbol))
-    names = ",".join(f"{v}({v})" for v, _ in variants)
-    names = ",".join(f"{v.split('_' + symbol)[0]}_{symbol}({v})" for v, _ in variants)
+    names = ",".join(f"{v[: v.index('_', 1)]}_{symbol}({v})" for v, _ in variants)
     for attribute in ("nounwind", "willreturn", "memory(none)"):
         set.add(function.attributes, attribute)
     set.add(function.attributes, f'"vector-function-abi-variant"="{names}"')
@@ -119,12 +118,29 @@ def _declare(module: Any, name: str, real: Any) -> Any:
 def _keep(module: Any, functions: list[Any]) -> None:
     """Keep declarations that nothing in the module calls yet."""
     pointers = [function.bitcast(cgutils.voidptr_t) for function in functions]
-    kept = module.globals.get("llvm.compiler.used")
-    if kept is not None:
-        pointers = [*kept.initializer.constant, *pointers]
-        del module.globals["llvm.compiler.used"]
+    variable = module.globals.get(_USED)
+    if variable is not None:
+        pointers = [*variable.initializer.constant, *pointers]
     kind = ir.ArrayType(cgutils.voidptr_t, len(pointers))
-    variable = ir.GlobalVariable(module, kind, "llvm.compiler.used")
-    variable.linkage = "appending"
-    variable.section = "llvm.metadata"
+    if variable is None:
+        variable = ir.GlobalVariable(module, kind, _USED)
+        variable.linkage = "appending"
+        variable.section = "llvm.metadata"
+    variable.value_type = kind
+    variable.type = kind.as_pointer()
     variable.initializer = ir.Constant(kind, pointers)
+
+
+def _register() -> dict[Any, Callable[[float], float]]:
+    """Define all functions in this module; return them by the functions they stand for."""
+    found: dict[Any, Callable[[float], float]] = {}
+    for name in _ONE_ARGUMENT:
+        plain = [getattr(math, name, None), getattr(np, _NUMPY_NAMES.get(name, name), None)]
+        if name in _variants:
+            function = _define(name)
+            globals()[name] = function
+            found.update((other, function) for other in plain if other is not None)
+    return found
+
+
+_by_function = _register()

@@ -177,14 +177,10 @@ class _Improver:
                     continue
                 case _:
                     operands = visit.operands(statement) + visit.region_results(statement)
-                    found |= {
-                        v for v in operands if isinstance(v, ir.Var) and is_memory(v.type)
-                    }
+                    found |= {v for v in operands if isinstance(v, ir.Var) and is_memory(v.type)}
         return found
 
-    def _place(
-        self, statement: ir.Accumulate, index: ir.Var, inside: set[ir.Var]
-    ) -> _Place | None:
+    def _place(self, statement: ir.Accumulate, index: ir.Var, inside: set[ir.Var]) -> _Place | None:
         """Return the place of an accumulation if its array and index are simple enough."""
         if statement.array in inside or not isinstance(statement.array.type, Array):
             return None

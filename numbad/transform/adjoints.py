@@ -193,9 +193,7 @@ class CallAdjoints:
 
     # --- array-level calls --------------------------------------------------------------------------
 
-    def array_call(
-        self, target: ir.Var, call: ir.Call, statement: ir.Let, scope: Scope
-    ) -> None:
+    def array_call(self, target: ir.Var, call: ir.Call, statement: ir.Let, scope: Scope) -> None:
         rule = self.sweep.derivatives.rule(call, statement.origin)
         if isinstance(rule, ZeroDerivative):
             return

@@ -29,7 +29,9 @@ def zero(type_: Type) -> ir.Const:
 
 def is_zero(operand: ir.Operand) -> bool:
     """Whether the operand is a constant zero."""
-    return isinstance(operand, ir.Const) and not isinstance(operand.value, str) and operand.value == 0
+    return (
+        isinstance(operand, ir.Const) and not isinstance(operand.value, str) and operand.value == 0
+    )
 
 
 def is_one(operand: ir.Operand) -> bool:
@@ -96,7 +98,9 @@ def trip_count(
             shifted = add_int(block, distance, ir.Const(size - 1, INT64))
             distance = block.call(INT64, operator.floordiv, shifted, ir.Const(size, INT64))
         return block.call(INT64, max, distance, ZERO)
-    up = block.call(INT64, operator.floordiv, sub_int(block, sub_int(block, stop, start), ONE), step)
+    up = block.call(
+        INT64, operator.floordiv, sub_int(block, sub_int(block, stop, start), ONE), step
+    )
     down = block.call(
         INT64, operator.floordiv, sub_int(block, add_int(block, stop, ONE), start), step
     )

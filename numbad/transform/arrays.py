@@ -76,7 +76,9 @@ def total(block: BlockBuilder, array: ir.Var) -> ir.Operand:
     ndim = array.type.ndim if isinstance(array.type, Array) else 1
     stops = [block.let(INT64, ir.Shape(array, axis)) for axis in range(ndim)]
 
-    def level(outer: BlockBuilder, axis: int, index: tuple[ir.Operand, ...], start: ir.Operand) -> ir.Operand:
+    def level(
+        outer: BlockBuilder, axis: int, index: tuple[ir.Operand, ...], start: ir.Operand
+    ) -> ir.Operand:
         if axis == ndim:
             value = outer.let(type_, ir.Load(array, index))
             return outer.call(type_, operator.add, start, value)

@@ -141,9 +141,7 @@ class _Augmenter:
 
     def _zeros_like(self, block: BlockBuilder, var: ir.Var) -> None:
         assert isinstance(var.type, Array), f"shadow of a parameter of type {var.type}"
-        shape = tuple(
-            block.let(INT64, ir.Shape(var, axis)) for axis in range(var.type.ndim)
-        )
+        shape = tuple(block.let(INT64, ir.Shape(var, axis)) for axis in range(var.type.ndim))
         self._zeros(block, var, shape)
 
     def _zeros(self, block: BlockBuilder, var: ir.Var, shape: tuple[ir.Operand, ...]) -> None:
@@ -198,9 +196,7 @@ class _Augmenter:
             case ir.Append(array, value, origin):
                 block.emit(statement)
                 if self._is_active_memory(value):
-                    block.emit(
-                        ir.Append(self.result.shadow[array], self._shadow(value), origin)
-                    )
+                    block.emit(ir.Append(self.result.shadow[array], self._shadow(value), origin))
             case ir.Store(array, index) | ir.Accumulate(array, index):
                 if self._is_restorable(array):
                     assert isinstance(array.type, Array)
@@ -213,7 +209,9 @@ class _Augmenter:
             case ir.For(carried=carried):
                 inners = self._carried_inners(carried)
                 new_body = self._block(region, position, "body")
-                block.emit(replace(statement, carried=self._carried(carried, inners), body=new_body))
+                block.emit(
+                    replace(statement, carried=self._carried(carried, inners), body=new_body)
+                )
             case ir.While(carried=carried):
                 inners = self._carried_inners(carried)
                 counter = self.fresh.var(INT64, "count")
@@ -412,5 +410,3 @@ class _Augmenter:
 
     def _map_memory(self, operand: ir.Operand) -> ir.Operand:
         return self._shadow(operand) if self._is_active_memory(operand) else operand
-
-

@@ -210,7 +210,9 @@ class BackwardSweep:
         free = visit.free_vars(region.block)
         inside = {
             var
-            for item in (region.owner.carried if isinstance(region.owner, ir.For | ir.While) else ())
+            for item in (
+                region.owner.carried if isinstance(region.owner, ir.For | ir.While) else ()
+            )
             for var in (item.inner,)
         }
         if isinstance(region.owner, ir.For | ir.While):
@@ -337,9 +339,7 @@ class BackwardSweep:
         if unchanged:
             substituter = visit.Substituter(unchanged)
             inner.block.statements = list(substituter.block(inner.block.block()))
-            result = [
-                replace(item, next=substituter.operand(item.next)) for item in result
-            ]
+            result = [replace(item, next=substituter.operand(item.next)) for item in result]
         return tuple(result), finals
 
     def _outer_sums(

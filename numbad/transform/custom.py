@@ -277,4 +277,3 @@ def emit_tangent(
         block.let_existing(target, ir.Cast(results[0]))
     tangents = iter(results[count:])
     return [None if tangent_type(type_) is None else next(tangents) for type_ in items]
-

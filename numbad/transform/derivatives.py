@@ -146,7 +146,9 @@ class Derivatives:
             )
         return self._partials[key]
 
-    def body(self, function: Callable[..., Any], types: tuple[Type, ...], takes_result: bool) -> ir.Function:
+    def body(
+        self, function: Callable[..., Any], types: tuple[Type, ...], takes_result: bool
+    ) -> ir.Function:
         """Return the IR of a rule's body for the types."""
         key = (function, types, takes_result)
         if key not in self._bodies:

@@ -100,9 +100,7 @@ class _Folder:
                     )
                 )
             case ir.Append(array, value):
-                out.append(
-                    replace(statement, array=self._memory(array), value=self.operand(value))
-                )
+                out.append(replace(statement, array=self._memory(array), value=self.operand(value)))
             case ir.Effect(args=args) | ir.Raise(args=args):
                 out.append(replace(statement, args=self._each(args)))
             case ir.For():
@@ -114,9 +112,7 @@ class _Folder:
             case _:
                 assert_never(statement)
 
-    def _drop_unchanged(
-        self, carried: tuple[ir.Carried, ...]
-    ) -> tuple[ir.Carried, ...]:
+    def _drop_unchanged(self, carried: tuple[ir.Carried, ...]) -> tuple[ir.Carried, ...]:
         """Substitute carried values that never change by what they start from."""
         kept = []
         for item in carried:
@@ -181,9 +177,7 @@ class _Folder:
         if not then and not orelse and not merges:
             return
         out.append(
-            replace(
-                statement, condition=condition, then=then, orelse=orelse, merges=tuple(merges)
-            )
+            replace(statement, condition=condition, then=then, orelse=orelse, merges=tuple(merges))
         )
 
 
@@ -211,7 +205,11 @@ def _constant(value: Any, type_: Type) -> ir.Const | None:
         return ir.Const(int(value), type_)
     if type_ == Scalar("float64") and isinstance(value, int | float):
         return ir.Const(float(value), type_)
-    if type_ == Scalar("float32") and isinstance(value, int | float) and float(value) in (0.0, 1.0, -1.0, 0.5, 2.0):
+    if (
+        type_ == Scalar("float32")
+        and isinstance(value, int | float)
+        and float(value) in (0.0, 1.0, -1.0, 0.5, 2.0)
+    ):
         return ir.Const(float(value), type_)
     return None
 

@@ -93,7 +93,6 @@ class TangentCallees:
             self.pending.append(key)
         return self._names[key]
 
-
     def transposed(
         self,
         callee: str,
@@ -264,9 +263,7 @@ class _Forward:
                 out.emit(statement)
                 if self._has_tangent(array) and self._has_tangent(value):
                     tangent = self._converted(value, array, out)
-                    out.emit(
-                        ir.Accumulate(self._memory_tangent(array), index, tangent, out.origin)
-                    )
+                    out.emit(ir.Accumulate(self._memory_tangent(array), index, tangent, out.origin))
             case ir.Append(array, value):
                 out.emit(statement)
                 if self._has_tangent(array):
@@ -284,15 +281,16 @@ class _Forward:
                 inners = self._inners(carried)
                 inner = self._nested(body, out)
                 new_carried = self._carried(carried, inners, inner)
-                out.emit(
-                    replace(statement, carried=new_carried, before=before, body=inner.block())
-                )
+                out.emit(replace(statement, carried=new_carried, before=before, body=inner.block()))
             case ir.If(then=then, orelse=orelse, merges=merges):
                 new_then, new_orelse = self._nested(then, out), self._nested(orelse, out)
                 extra = []
                 for merge in merges:
                     if self._has_tangent(merge.result):
-                        if_true, if_false = self.tangent(merge.if_true), self.tangent(merge.if_false)
+                        if_true, if_false = (
+                            self.tangent(merge.if_true),
+                            self.tangent(merge.if_false),
+                        )
                         extra.append(ir.Merge(self._define(merge.result), if_true, if_false))
                 out.emit(
                     replace(
@@ -381,7 +379,9 @@ class _Forward:
         """Call the callee's function with tangents instead of the callee."""
         mask = tuple(self._has_tangent(arg) for arg in args)
         function = self.callees.program.callees[callee]
-        directions = tuple(self.tangent(arg) for arg, active in zip(args, mask, strict=True) if active)
+        directions = tuple(
+            self.tangent(arg) for arg, active in zip(args, mask, strict=True) if active
+        )
         types = [result.type for result in function.results]
         with_tangent = [p for p, type_ in enumerate(types) if tangent_type(type_) is not None]
         types += [_tangent_of(types[position]) for position in with_tangent]
@@ -390,7 +390,8 @@ class _Forward:
         items: list[ir.Operand] = [whole]
         if len(types) != 1:
             items = [
-                out.let(type_, ir.TupleItem(whole, position)) for position, type_ in enumerate(types)
+                out.let(type_, ir.TupleItem(whole, position))
+                for position, type_ in enumerate(types)
             ]
         count = len(function.results)
         if count == 1:
@@ -405,9 +406,7 @@ class _Forward:
 
     def _custom(self, target: ir.Var, call: ir.Invoke, out: BlockBuilder) -> None:
         """Put the declared tangent in the place of the call."""
-        derivative = custom.derivative_of(
-            self.callees.program, call, self._has_tangent, out.origin
-        )
+        derivative = custom.derivative_of(self.callees.program, call, self._has_tangent, out.origin)
         if derivative.jvp is None:
             derivative = self.callees.transposed(call.function, derivative, self.derivatives, out)
         directions: list[ir.Operand] = []
@@ -523,7 +522,11 @@ class _Forward:
         reads_result = takes_result(body)
         tangent_types: list[Type] = []
         for arg in call.args:
-            type_ = shadow_type(arg.type) if is_memory(arg.type) and tangent_type(arg.type) else tangent_type(arg.type)
+            type_ = (
+                shadow_type(arg.type)
+                if is_memory(arg.type) and tangent_type(arg.type)
+                else tangent_type(arg.type)
+            )
             tangent_types.append(type_ or arg.type)
         types = (*(arg.type for arg in call.args), *tangent_types)
         if reads_result:
@@ -539,7 +542,9 @@ class _Forward:
             return
         positions = returned_positions(body)
         kept = [
-            order for order, position in enumerate(positions) if self._has_tangent(call.args[position])
+            order
+            for order, position in enumerate(positions)
+            if self._has_tangent(call.args[position])
         ]
         sliced = simplify_function(
             replace(function, results=tuple(function.results[order] for order in kept))

@@ -168,7 +168,9 @@ def _offenders(root: Region, loops: list[int], memory: Memory) -> set[int]:
                 results[var] = min(blamed)
     for position in loops:
         used = {
-            memory.of(var) for var in visit.used_vars((root.block[position],)) if is_memory(var.type)
+            memory.of(var)
+            for var in visit.used_vars((root.block[position],))
+            if is_memory(var.type)
         }
         for found in used:
             for access in found.writes:

@@ -141,9 +141,7 @@ class _Hoister:
         place = scope
         if _is_hoistable(expr, target):
             needs = {o for o in visit.expr_operands(expr) if isinstance(o, ir.Var)}
-            while (
-                place.is_loop_body and place.parent is not None and not needs & place.defined
-            ):
+            while place.is_loop_body and place.parent is not None and not needs & place.defined:
                 place = place.parent
         place.out.append(replace(statement, expr=expr))
         place.defined.add(target)
@@ -159,7 +157,9 @@ class _Hoister:
     def _map(self, statement: ir.Stmt, scope: _Scope) -> ir.Stmt:
         match statement:
             case ir.For(index=index, carried=carried, body=body):
-                bounds = [self.operand(b) for b in (statement.start, statement.stop, statement.step)]
+                bounds = [
+                    self.operand(b) for b in (statement.start, statement.stop, statement.step)
+                ]
                 inits = [self.operand(item.init) for item in carried]
                 inner = {index, *(item.inner for item in carried)}
                 new_body = self._inner(body, scope, inner, True)

@@ -164,9 +164,7 @@ def _reverse_entry(
         seed if seed is not None and found.activity.is_active(result) else None
         for seed, result in zip(seeds, function.results, strict=True)
     )
-    return Reversed(
-        program, creation + found.forward, found.backward, active, found.cotangents, {}
-    )
+    return Reversed(program, creation + found.forward, found.backward, active, found.cotangents, {})
 
 
 @dataclass(frozen=True)
@@ -334,10 +332,7 @@ class _Emission:
         if not isinstance(self.run.values, Demands):
             return
         for var in self.run.values.asked:
-            if (
-                self.regions.region_of.get(var) is region
-                and self.regions.position_of[var] in late
-            ):
+            if self.regions.region_of.get(var) is region and self.regions.position_of[var] in late:
                 loops = loops_behind(region, self.fusions[region], var)
                 self.not_fusible |= {(region, position) for position in loops}
 
@@ -399,9 +394,7 @@ def joint(
         new_body = cloner.block(body)
         new_results = tuple(cloner.operand(result) for result in results)
         whole = ir.Function(name, params, new_body, new_results, function.origin)
-    return without_unused_callees(
-        _finished(ir.Program(whole, reversed_.callees))
-    )
+    return without_unused_callees(_finished(ir.Program(whole, reversed_.callees)))
 
 
 def _finished(program: ir.Program) -> ir.Program:
@@ -445,10 +438,7 @@ def split(reversed_: Reversed, name: str) -> tuple[ir.Program, ir.Program] | Non
     fresh = Fresh(visit.first_free_id(backward))
     fresh.next_id = max(fresh.next_id, visit.first_free_id(forward))
     external = {
-        member
-        for memory in _classes_of(forward)
-        if memory.external
-        for member in memory.members
+        member for memory in _classes_of(forward) if memory.external for member in memory.members
     }
     block = BlockBuilder(fresh)
     block.origin = function.origin
@@ -463,9 +453,7 @@ def split(reversed_: Reversed, name: str) -> tuple[ir.Program, ir.Program] | Non
         forward, body=reversed_.forward + block.block(), results=(*function.results, *kept)
     )
     first, second = (
-        without_unused_callees(
-            _finished(ir.Program(each, reversed_.callees))
-        )
+        without_unused_callees(_finished(ir.Program(each, reversed_.callees)))
         for each in (forward, backward)
     )
     return first, second

@@ -154,7 +154,11 @@ class Scheduler:
                 case ir.Let(_, ir.Alloc()) if var in self._shadows:
                     found = self._memory.of(var)
                     for other in seen:
-                        if other != var and is_memory(other.type) and self._memory.of(other) is found:
+                        if (
+                            other != var
+                            and is_memory(other.type)
+                            and self._memory.of(other) is found
+                        ):
                             network.edge((other, "in"), (var, "in"), INFINITE)
                 case _:
                     pass
@@ -275,9 +279,7 @@ class Scheduler:
             case _:
                 return None
 
-    def _permuted_reference(
-        self, var: ir.Var, carried: tuple[ir.Carried, ...]
-    ) -> Recipe | None:
+    def _permuted_reference(self, var: ir.Var, carried: tuple[ir.Carried, ...]) -> Recipe | None:
         """A loop that only permutes references is undone step by step, from its results."""
         if not is_memory(var.type) or all(item.inner != var for item in carried):
             return None
@@ -302,9 +304,7 @@ class Scheduler:
         """All references of a cycle are undone together."""
         return tuple(item.inner for item in cycle if item.inner != var)
 
-    def _expression_recipe(
-        self, var: ir.Var, expr: ir.Expr, optimistic: bool
-    ) -> Recipe | None:
+    def _expression_recipe(self, var: ir.Var, expr: ir.Expr, optimistic: bool) -> Recipe | None:
         sources = visit.expr_operands(expr)
         match expr:
             case ir.Call(fn, args):
@@ -345,7 +345,6 @@ class Scheduler:
             case _:
                 return None
 
-
     def _is_made_in_branch(self, merge: ir.Merge, var: ir.Var) -> bool:
         region = self._regions.region_of[var]
         return any(
@@ -357,5 +356,3 @@ class Scheduler:
         return bool(found.writes) and all(
             id(access.statement) in self._old_value for access in found.writes
         )
-
-

@@ -164,9 +164,7 @@ class Tape:
                 inner = out.nested()
                 self._counters[body] = carried[-1].inner
                 for found in self._segments_of(body):
-                    segment = self._reserve(
-                        found, ir.Const(len(found.values), INT64), inner
-                    )
+                    segment = self._reserve(found, ir.Const(len(found.values), INT64), inner)
                     self._open[found] = (segment, arith.ONE)
                 self.forward_region(body, inner)
                 out.emit(replace(statement, body=inner.block()))
@@ -194,13 +192,10 @@ class Tape:
         ]
         for body in child.children.values():
             sources += [
-                (self._arrays[var], self._arrays[var])
-                for var in self._allocated_at.get(body, ())
+                (self._arrays[var], self._arrays[var]) for var in self._allocated_at.get(body, ())
             ]
         for grandchild in child.children.values():
-            sources += [
-                (var, self._exported[var]) for var in self._exports.get(grandchild, ())
-            ]
+            sources += [(var, self._exported[var]) for var in self._exports.get(grandchild, ())]
         for var, source in sources:
             outer = self._fresh.var(var.type, var.name)
             missing = ir.Undefined(var.type)

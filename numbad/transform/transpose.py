@@ -39,9 +39,7 @@ def with_tangent(
     seeds = tuple(range(kept, len(pulled.params)))
     reversed_ = reverse(ir.Program(pulled, program.callees), seeds, derivatives)
     made = joint(reversed_, f"{pulled.name}_transpose")
-    names = {
-        name: f"{pulled.name}_{name}" for name in made.callees if name not in program.callees
-    }
+    names = {name: f"{pulled.name}_{name}" for name in made.callees if name not in program.callees}
     functions = {
         new: replace(visit.renamed(made.callees[name], names), name=new)
         for name, new in names.items()
@@ -54,9 +52,7 @@ def with_tangent(
     linear = simplify_function(replace(entry, results=present), invariants=True)
     _check_linear(linear, linear.params[kept:given], derivative, origin)
     directions = iter(linear.params[given:])
-    taken = [
-        next(directions) if seed is not None else None for seed in reversed_.seeds
-    ]
+    taken = [next(directions) if seed is not None else None for seed in reversed_.seeds]
     jvp = _assemble(derivative, count, linear, taken, tangents)
     positions = tuple(
         position

@@ -170,9 +170,7 @@ class PlannedValues:
         try:
             match statement:
                 case ir.Let(_, expr):
-                    return scope.block.let(
-                        var.type, visit.map_expr(expr, self.primal), var.name
-                    )
+                    return scope.block.let(var.type, visit.map_expr(expr, self.primal), var.name)
                 case ir.If():
                     return self._recompute_merge(var, statement, scope)
                 case _:

@@ -7,6 +7,7 @@ import re
 import subprocess
 import sys
 import tempfile
+import zlib
 from collections import namedtuple
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,7 +19,6 @@ from numpy.testing import assert_allclose
 
 import numbad
 from numbad import (
-    DifferentiationError,
     adjoint,
     check_grads,
     custom_rule,
@@ -197,7 +197,7 @@ def test_a_cotangent_that_does_not_read_the_argument():
     assert_allclose(gradient(f, X, 1.75)[1], np.sum(X))
 
 
-# --- closure style: several arguments ---------------------------------------------------------------
+# --- closure style: several arguments -------------------------------------------------------------
 
 
 def weighted(x, y, n):
@@ -327,7 +327,7 @@ def test_a_class():
     assert gradient(lambda x: Scaled(x).x * 3.0, 1.0) == (300.0,)
 
 
-# --- arrays -----------------------------------------------------------------------------------------
+# --- arrays ---------------------------------------------------------------------------------------
 
 
 def softplus(x):
@@ -487,7 +487,7 @@ def test_complex_numbers():
     assert gradient(lambda z: abs(twice(z)) ** 2, 1 + 2j) == (pytest.approx(20 + 40j),)
 
 
-# --- what a rule closes over --------------------------------------------------------------------------
+# --- what a rule closes over ----------------------------------------------------------------------
 
 SCALE = 3.0
 
@@ -582,7 +582,7 @@ def test_functions_as_arguments():
     assert len(re.findall(r"^ *for ", numbad.code_adjoint(f, 0.7), re.MULTILINE)) == 1
 
 
-# --- residual style -------------------------------------------------------------------------------------
+# --- residual style -------------------------------------------------------------------------------
 
 
 def cube(x):
@@ -665,7 +665,7 @@ def test_array_tangents():
     assert_allclose(gradient(g, X, 2.0)[0], 2.0 * X * 2.0 * 2.0)
 
 
-# --- forward mode -----------------------------------------------------------------------------------------
+# --- forward mode ---------------------------------------------------------------------------------
 
 
 def test_forward_mode_is_derived_from_a_linear_rule():
@@ -681,7 +681,7 @@ def test_forward_mode_of_a_rule_that_is_not_linear_is_refused():
         jvp(lambda x: clip_gradient(x), (1.0,), (1.0,))
 
 
-# --- higher order -------------------------------------------------------------------------------------------
+# --- higher order ---------------------------------------------------------------------------------
 
 
 def test_second_order_differentiates_the_rule():
@@ -759,7 +759,7 @@ def test_an_inactive_call_keeps_its_rule_for_the_outer_derivative():
     assert gradient(outer, 3.0) == (30.0,)
 
 
-# --- all kinds of functions ---------------------------------------------------------------------------------
+# --- all kinds of functions -----------------------------------------------------------------------
 
 
 class Model:
@@ -853,7 +853,7 @@ def test_a_function_that_cannot_be_compiled():
     assert_allclose(gradient(lambda x: 2.0 * legacy(x), 1.0), (2.0 * math.e,))
 
 
-# --- nograd ---------------------------------------------------------------------------------------------------
+# --- nograd ---------------------------------------------------------------------------------------
 
 
 @nograd
@@ -906,21 +906,23 @@ def test_nograd_of_a_function_that_writes():
 
 
 def test_nograd_of_a_function_without_source():
-    @numba.extending.overload(math.fsum)
-    def fsum(x):
-        return lambda x: np.sum(x)
+    # Any function without Python source that Numba can compile.
+    @numba.extending.overload(zlib.adler32)
+    def checksum(x):
+        return lambda x: 2.0 * np.sum(x)
 
     @numba.njit
     def f(x):
-        return np.sum(x * math.fsum(x))
+        return np.sum(x * zlib.adler32(x))
 
-    with pytest.raises(DifferentiationError, match="fsum"):
+    with pytest.raises(NoRule, match="adler32"):
         gradient(f, X)
-    nograd(math.fsum)
-    assert_allclose(gradient(f, X)[0], np.full(3, X.sum()))
+    nograd(zlib.adler32)
+    assert_allclose(gradient(f, X)[0], np.full(3, 2.0 * X.sum()))
+    assert_allclose(jvp(f, (X,), (np.ones(3),))[1], 6.0 * X.sum())
 
 
-# --- refusals ---------------------------------------------------------------------------------------------------
+# --- refusals -------------------------------------------------------------------------------------
 
 
 def identity(x, y):
@@ -1004,7 +1006,7 @@ def test_wrong_length_at_run_time():
     def rule(x, y):
         return x * y, lambda y_bar: (y_bar[1:], None)
 
-    expect(rule, "another length along axis 0", "cotangent of `x`", at=(X, 2.0), kind=DifferentiationError)
+    expect(rule, "another length along axis 0", "cotangent of `x`", at=(X, 2.0))
 
 
 def test_complex_for_real():

@@ -32,12 +32,12 @@ from numbad.frontend.arrays import (
     searching,
     ufunc_methods,
 )
-from numbad.frontend.arrays.access import getitem, item, iterate, length, variable_of
+from numbad.frontend.arrays.access import getitem, variable_of
 from numbad.frontend.arrays.assignment import augmented, augmented_item, setitem
 from numbad.frontend.arrays.dims import array_dims, note_fresh, note_lengths, note_parameter
 from numbad.frontend.arrays.functions import elementwise, map_elements
 from numbad.frontend.arrays.lazy import LazyValue, is_arraylike, settle, settle_pending
-from numbad.frontend.arrays.operations import binary, compare, unary
+from numbad.frontend.arrays.operations import binary, unary
 from numbad.frontend.arrays.registry import ATTRIBUTES, DECOMPOSITIONS, HANDLERS, METHODS
 from numbad.frontend.arrays.support import Node, value_of
 from numbad.frontend.arrays.support import truth as number_truth
@@ -81,11 +81,6 @@ _REFUSED = {
     "tobytes": "Bytes have no derivative.",
     "tolist": "The length of the list is not known when compiled.",
 }
-
-
-def has_method(name: str) -> bool:
-    """Whether arrays have a method of this name here."""
-    return name in METHODS
 
 
 def attribute(builder: Builder, array: Value, name: str, node: Node = None) -> Value | None:
@@ -146,18 +141,14 @@ __all__ = [
     "HANDLERS",
     "METHODS",
     "LazyValue",
+    "array_dims",
     "attribute",
     "augmented",
     "augmented_item",
     "binary",
-    "compare",
     "elementwise",
     "getitem",
-    "has_method",
     "is_arraylike",
-    "item",
-    "iterate",
-    "length",
     "map_elements",
     "method",
     "note_fresh",

@@ -1,4 +1,4 @@
-"""Reading elements and parts of arrays: ``a[i]``, slices, masks and integer arrays; iteration."""
+"""Reading elements and parts of arrays: ``a[i]``, slices, masks and integer arrays."""
 
 from __future__ import annotations
 
@@ -20,7 +20,6 @@ from numbad.frontend.arrays.lazy import (
     Source,
     copy_elements,
     element,
-    is_arraylike,
     of_array,
     pending,
     settle_lazy,
@@ -157,53 +156,8 @@ def gather(builder: Builder, chosen: Selection) -> Value:
     )
 
 
-# --- iteration ----------------------------------------------------------------------------------
-
-
-def item(builder: Builder, array: Value, position: ir.Operand, node: Node = None) -> Value:
-    """Return ``array[position]``: an element of a vector, a row of anything else."""
-    return getitem(builder, array, value_of(position), node)
-
-
-def iterate(
-    builder: Builder, array: Value, node: Node = None
-) -> tuple[ir.Operand, Callable[[Builder, ir.Operand], Value]]:
-    """Return the number of items of an array and the function that gives the item at a place."""
-    variable = variable_of(builder, array)
-    assert isinstance(variable.type, Array)
-    if variable.type.ndim == 0:
-        builder.type_error(node, "An array without axes cannot be iterated over.")
-    whole = value_of(variable)
-    length = array_dim(builder, variable, 0).operand
-    return length, lambda inner, position: item(inner, whole, position, node)
-
-
-def length(builder: Builder, array: Value, node: Node = None) -> ir.Operand:
-    """Return ``len(array)``."""
-    dims = lengths(builder, array)
-    if not dims:
-        builder.type_error(node, "An array without axes has no length.")
-    return dims[0].operand
-
-
 def lengths(builder: Builder, array: Value) -> Dims:
     """Return the lengths of an array or expression, without evaluating it."""
     if isinstance(array, LazyValue):
         return array.dims
     return array_dims(builder, variable_of(builder, array))
-
-
-__all__ = [
-    "Selection",
-    "gather",
-    "getitem",
-    "is_arraylike",
-    "item",
-    "iterate",
-    "length",
-    "lengths",
-    "positions",
-    "read",
-    "selection",
-    "variable_of",
-]

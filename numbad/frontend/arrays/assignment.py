@@ -267,15 +267,3 @@ def _check_writable(builder: Builder, array: ir.Var, node: Node) -> None:
             f"`{array.name or 'The array'}` is read-only, so it cannot be written to.",
             remedy="Write to a copy of it.",
         )
-
-
-__all__ = [
-    "assign",
-    "augmented",
-    "augmented_item",
-    "scatter",
-    "setitem",
-    "update",
-    "where_mask",
-    "write",
-]

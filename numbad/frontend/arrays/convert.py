@@ -243,17 +243,3 @@ def real_type(type_: Scalar) -> Scalar:
     if not is_complex(type_):
         return type_
     return Scalar("float32") if type_.name == "complex64" else FLOAT64
-
-
-__all__ = [
-    "common_shape",
-    "dtype_of",
-    "from_sequence",
-    "is_convertible",
-    "promote",
-    "real_type",
-    "scalar_type",
-    "to_array",
-    "to_lazy",
-    "write_part",
-]

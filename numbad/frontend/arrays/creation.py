@@ -350,6 +350,3 @@ def _eye(
 
     nest(builder, (dim_of(builder, count),), body)
     return value_of(array_)
-
-
-__all__ = ["shape_of"]

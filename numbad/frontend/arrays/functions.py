@@ -324,6 +324,3 @@ def vectorize(builder: Builder, args: list[Value], kwargs: dict[str, Value], nod
     """``np.vectorize(function)``."""
     (function,) = bind(builder, "vectorize", "pyfunc", args, kwargs, node)
     return BoundMethod(function, StaticValue(apply_to_elements))
-
-
-__all__ = ["convert_to", "elements_of", "elementwise", "map_elements"]

@@ -237,6 +237,3 @@ def append(builder: Builder, args: list[Value], kwargs: dict[str, Value], node: 
             whole = of_array(builder, reshape(builder, settle_lazy(builder, part), [None]))
         flat.append(at_least_vector(builder, whole))
     return value_of(join(builder, flat, 0, node))
-
-
-__all__ = ["at_least_vector", "join", "with_axis"]

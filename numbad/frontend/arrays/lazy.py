@@ -22,7 +22,6 @@ from numbad.frontend.arrays.dims import (
     array_dims,
     broadcast,
     note_fresh,
-    same_lengths,
     state,
     stretch,
 )
@@ -309,25 +308,3 @@ def copy_elements(builder: Builder, lazy: LazyValue, layout: str = "C", name: st
         lambda index: element(builder, lazy, index),
     )
     return _store_elements(builder, fresh, name)
-
-
-__all__ = [
-    "LazyValue",
-    "Source",
-    "allocate",
-    "array_type",
-    "compose",
-    "consume",
-    "copy_elements",
-    "element",
-    "is_arraylike",
-    "nest",
-    "of_array",
-    "of_scalar",
-    "pending",
-    "same_lengths",
-    "settle",
-    "settle_lazy",
-    "settle_pending",
-    "sources_of",
-]

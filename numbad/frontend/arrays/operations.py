@@ -11,7 +11,7 @@ import numpy as np
 from numbad import numba_bridge
 from numbad.frontend.arrays.convert import is_convertible, to_lazy
 from numbad.frontend.arrays.lazy import LazyValue, compose, consume, element, is_arraylike
-from numbad.frontend.arrays.support import Node, number_of, truth, value_of
+from numbad.frontend.arrays.support import Node, truth, value_of
 from numbad.frontend.values import Value
 from numbad.ir import nodes as ir
 from numbad.ir.types import (
@@ -191,13 +191,6 @@ def binary(
     return apply(builder, fn, (left, right), node)
 
 
-def compare(
-    builder: Builder, fn: Callable[..., Any], left: Value, right: Value, node: Node = None
-) -> Value:
-    """Return the value of a comparison of which an operand is an array."""
-    return apply(builder, fn, (left, right), node)
-
-
 def unary(builder: Builder, fn: Callable[..., Any], value: Value, node: Node = None) -> Value:
     """Return the value of a unary operator, or of ``abs``, of an array."""
     return apply(builder, fn, (value,), node)
@@ -215,18 +208,3 @@ def choose(
     if isinstance(condition, ir.Const):
         return if_true if condition.value else if_false
     return builder.let(if_true.type, ir.Select(truth(builder, condition), if_true, if_false))
-
-
-__all__ = [
-    "IN_PLACE",
-    "apply",
-    "binary",
-    "choose",
-    "combine",
-    "compare",
-    "is_operand",
-    "number_of",
-    "on_elements",
-    "result_type",
-    "unary",
-]

@@ -338,6 +338,3 @@ def tensordot(builder: Builder, args: list[Value], kwargs: dict[str, Value], nod
     output += [name for place, name in enumerate(others) if place not in right]
     labels = ["".join(names), "".join(others)]
     return contract(builder, [first, second], labels, "".join(output), node)
-
-
-__all__ = ["blas_operand", "call_product", "contract", "matmul", "multiply"]

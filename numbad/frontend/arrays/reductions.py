@@ -328,17 +328,3 @@ def count_nonzero(
         return fold(builder, lazy, split, kept, [ZERO], step)[0]
 
     return reduce(builder, lazy, axes, INT64, at, static_bool(builder, keepdims, "`keepdims`"))
-
-
-__all__ = [
-    "Split",
-    "all_",
-    "any_",
-    "fold",
-    "mean_type",
-    "prod",
-    "reduce",
-    "split_axes",
-    "sum_",
-    "sum_type",
-]

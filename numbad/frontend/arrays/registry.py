@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from numbad.frontend.arrays.lazy import is_arraylike, settle
+from numbad.frontend.arrays.lazy import settle
 from numbad.frontend.arrays.support import Node
-from numbad.frontend.values import OperandValue, Value
-from numbad.ir.types import Scalar
+from numbad.frontend.values import Value
 
 if TYPE_CHECKING:
     from numbad.frontend.builder import Builder
@@ -79,14 +78,3 @@ def decomposition(
         return body
 
     return register
-
-
-def has_array(args: list[Value], kwargs: dict[str, Value] | None = None) -> bool:
-    """Whether any of the arguments is an array or array expression."""
-    values = [*args, *(kwargs or {}).values()]
-    return any(is_arraylike(value) for value in values)
-
-
-def only_scalars(args: list[Value]) -> bool:
-    """Whether all arguments are numbers."""
-    return all(isinstance(arg, OperandValue) and isinstance(arg.type, Scalar) for arg in args)

@@ -196,6 +196,3 @@ def searchsorted(
 def _search(builder: Builder, array: ir.Var, value: ir.Operand, side: str) -> ir.Operand:
     """Emit a binary search for the place of a number in an ascending vector."""
     return builder.call(search_left if side == "left" else search_right, array, value, type=INT64)
-
-
-__all__ = ["order_of", "places_of"]

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from numbad.frontend.arrays.support import Node, is_none, known_number
-from numbad.frontend.values import NONE, StaticValue, TupleValue, Value
+from numbad.frontend.arrays.support import Node, is_none
+from numbad.frontend.values import NONE, Value
 
 if TYPE_CHECKING:
     from numbad.frontend.builder import Builder
@@ -78,15 +78,3 @@ def static_bool(builder: Builder, value: Value, what: str) -> bool:
 def is_given(value: Value) -> bool:
     """Whether an optional argument was given."""
     return not is_none(value)
-
-
-__all__ = [
-    "StaticValue",
-    "TupleValue",
-    "bind",
-    "is_given",
-    "known_number",
-    "static_axes",
-    "static_axis",
-    "static_bool",
-]

@@ -14,7 +14,6 @@ from numbad.frontend.arrays.dims import (
     dim_of,
     known_dim,
     note_view,
-    shape_dim,
     total,
 )
 from numbad.frontend.arrays.keys import add_key
@@ -187,6 +186,3 @@ def _complete(
 
 def _zero() -> ir.Const:
     return ir.Const(0, ONE.type)
-
-
-__all__ = ["contiguous", "reshape", "shape_dim", "subview", "transpose"]

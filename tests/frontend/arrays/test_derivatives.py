@@ -76,7 +76,9 @@ def moved(args: tuple[Any, ...], direction: list[Any], step: float) -> list[Any]
 def test_both_modes(fn: Callable[..., Any], args: tuple[Any, ...]) -> None:
     rng = np.random.default_rng(5)
     direction = [
-        rng.normal(size=arg.shape) if isinstance(arg, np.ndarray) and arg.dtype.kind == "f" else None
+        rng.normal(size=arg.shape)
+        if isinstance(arg, np.ndarray) and arg.dtype.kind == "f"
+        else None
         for arg in args
     ]
     value = fn(*moved(args, direction, 0.0))

@@ -11,22 +11,21 @@ from __future__ import annotations
 
 import ast
 import weakref
-from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from numbad.custom import UserRule
-from numbad.custom_barrier import behind_barrier, writes
-from numbad.custom_parts import (
+from numbad.custom.barrier import behind_barrier, writes
+from numbad.custom.declare import UserRule
+from numbad.custom.inputs import Inputs
+from numbad.custom.lengths import Lengths, note_lengths_of_results
+from numbad.custom.parts import (
     ForwardPart,
-    Inputs,
     Part,
     TangentPart,
     primal_part,
     rule_part,
     tangent_part,
 )
-from numbad.custom_shapes import Slot
 from numbad.errors import DifferentiationError, InvalidRule, TypeInferenceFailed
 from numbad.frontend import bindings, conversion, templates
 from numbad.frontend.builder import Builder
@@ -35,7 +34,7 @@ from numbad.frontend.templates import Template
 from numbad.frontend.values import Conflict, Value
 from numbad.ir import nodes as ir
 from numbad.ir import visit
-from numbad.ir.types import Array, List, Stack, Tuple, Type, tangent_type
+from numbad.ir.types import List, Stack, Tuple, tangent_type
 from numbad.transform.simplify import simplify_function
 
 _MOST_WALKS = 4
@@ -53,6 +52,7 @@ class Known:
     name: str
     result: Template | None = None
     extras: tuple[ir.Var, ...] = ()
+    lengths: Lengths = ()
     differentiable: tuple[int, ...] = ()
     inlined: ir.Function | None = None
     failure: DifferentiationError | None = None
@@ -85,7 +85,7 @@ class Handler:
         """Emit the call; NotImplemented while the function's own code is walked for it."""
         memo = _memos.setdefault(builder, Memo())
         if self.rule in memo.plain:
-            return NotImplemented  # type: ignore[return-value]
+            return NotImplemented  # type: ignore[no-any-return]
         args = [bindings.settled(builder, arg) for arg in args]
         kwargs = {name: bindings.settled(builder, arg) for name, arg in kwargs.items()}
         bindings.settle_pending(builder)
@@ -101,7 +101,7 @@ class Handler:
             known = _Making(builder, memo, self.rule, self.found, inputs, node).make(key)
         elif known.result is None:
             if not known.is_walking_rule:
-                return NotImplemented  # type: ignore[return-value]
+                return NotImplemented  # type: ignore[no-any-return]
             raise _needs_itself(builder, self.rule, known, node)
         known.is_invoked = True
         return _emit(builder, known, inputs)
@@ -139,6 +139,7 @@ def _emit(builder: Builder, known: Known, inputs: Inputs) -> Value:
             builder.let(type_, ir.TupleItem(packed, position))
             for position, type_ in enumerate(types)
         ]
+    note_lengths_of_results(builder, known.lengths, arguments, leaves)
     return conversion.instantiate(builder, known.result, iter(leaves))
 
 
@@ -222,6 +223,7 @@ class _Making:
         finally:
             self.memo.plain.pop()
         known.result = primal.template
+        known.lengths = primal.lengths
         known.extras = _extras(primal.free())
         # The rule may call the function: it must be there to be invoked.
         self.builder.callees[known.name] = self._close(known, primal)
@@ -234,6 +236,8 @@ class _Making:
         self._set_differentiable(known, None)
         forward = rule_part(builder, self.rule, self.inputs, known.result, self.node)
         known.result = forward.template
+        if primal is None:
+            known.lengths = forward.lengths
         self._check_result(forward.template)
         tangent: TangentPart | None = None
         if self.rule.jvp is not None:

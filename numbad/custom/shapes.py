@@ -95,7 +95,8 @@ def duals(
             return NONE if _is_empty(parts) else builder.new_object(DictObject(keys, parts))
         case Joined(RecordObject(cls, names, items)):
             parts = tuple(again(item) for item in items)
-            return NONE if _is_empty(parts) else TupleValue(parts, record_class(cls.__name__, names))
+            fields = record_class(cls.__name__, names)
+            return NONE if _is_empty(parts) else TupleValue(parts, fields)
         case _:
             for _ in templates.leaf_types(template):
                 next(leaves)

@@ -13,8 +13,8 @@ from numbad.errors import UnsupportedSyntax
 from numbad.frontend.builder import Builder
 from numbad.ir import nodes as ir
 from numbad.ir.build import BlockBuilder
-from numbad.ir.visit import Substituter
 from numbad.ir.types import Array, Type, element_of, is_memory, tangent_type
+from numbad.ir.visit import Substituter
 
 
 def writes(
@@ -102,10 +102,10 @@ class _Barrier:
                 out.emit(replace(mapped, then=sides[0], orelse=sides[1]))
             case ir.Accumulate(array, index, value, origin):
                 type_ = element_of(array.type)
-                before = self._loaded(type_, ir.Load(array, index), out)
-                added = out.call(type_, operator.add, before, self.rename.operand(value))
-                index = tuple(self.rename.operand(item) for item in index)
-                out.emit(ir.Store(array, index, added, origin))
+                place = tuple(self.rename.operand(item) for item in index)
+                present = self._loaded(type_, ir.Load(array, place), out)
+                added = out.call(type_, operator.add, present, self.rename.operand(value))
+                out.emit(ir.Store(array, place, added, origin))
             case ir.Let(_, ir.Invoke(args=args, differentiable=None)) if any(
                 is_memory(arg.type) for arg in args
             ):
