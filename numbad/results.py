@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import namedtuple
 from collections.abc import Callable, Iterator
-from functools import lru_cache
+from functools import cache
 from typing import Any, assert_never
 
 import numpy as np
@@ -56,10 +56,10 @@ def gradient_of(tree: Tree, value: Any, take: Callable[[Any, Leaf], Any], zeros:
             assert_never(tree)
 
 
-@lru_cache(maxsize=None)
+@cache
 def record_class(name: str, fields: tuple[str, ...]) -> Any:
     """Return the namedtuple class for the gradient of an object."""
-    return namedtuple(name, fields)  # type: ignore[misc]
+    return namedtuple(name, fields)
 
 
 def zero_like(value: Any, leaf: Leaf) -> Any:

@@ -1,4 +1,6 @@
-"""Activity: which values depend on the inputs differentiably (varied) and affect the outputs
+"""Activity: which values matter to a derivative.
+
+A value is active if it depends on the inputs differentiably (varied) and affects the outputs
 differentiably (useful).
 
 Flow-insensitive over SSA values and alias classes: a value that is overwritten before it is read is

@@ -70,7 +70,7 @@ def _reads(array: ir.Var, region: Region) -> list[Access] | None:
                 found.append(Access(region, position, statement))
             case ir.Let(_, ir.Shape(source)) if source == array:
                 pass
-            case ir.Store(target, _, value) | ir.Accumulate(target, _, value):
+            case ir.Store(_, _, value) | ir.Accumulate(_, _, value):
                 if value == array:
                     return None
             case _:

@@ -85,8 +85,9 @@ class Memory:
         return any(_may_follow(access, region, position, found.home) for access in found.writes)
 
     def overwritten_between(self, var: ir.Var, region: Region, first: int, last: int) -> bool:
-        """Whether memory of ``var`` may be written by statements ``first < i < last`` of a region
-        (nested ones included).
+        """Whether statements ``first < i < last`` of a region may write to memory of ``var``.
+
+        Nested statements count.
         """
         return any(
             first < place < last

@@ -7,14 +7,13 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from numbad import markers
-from numbad.analysis.memory import Memory
-from numbad.analysis.regions import analyse as analyse_regions
+from numbad.analysis.references import roots, written
 from numbad.errors import UnsupportedSyntax
 from numbad.frontend.builder import Builder
 from numbad.ir import nodes as ir
 from numbad.ir.build import BlockBuilder
 from numbad.ir.types import Array, Type, element_of, is_memory, tangent_type
-from numbad.ir.visit import Substituter
+from numbad.ir.visit import Substituter, walk
 
 
 def writes(
@@ -34,20 +33,20 @@ def _writes(
     if not is_memory(param.type) or (function.name, position) in seen:
         return False
     seen.add((function.name, position))
-    regions = analyse_regions(function.body, function.params)
-    memory = Memory(regions, function.params, function.results)
-    found = memory.of(param)
-    for access in found.writes:
-        match access.statement:
+    found = roots(function)
+    nothing: frozenset[ir.Var] = frozenset()
+    for statement in walk(function.body):
+        array = written(statement)
+        if array is not None and param in found.get(array, nothing):
+            return True
+        match statement:
             case ir.Let(_, ir.Invoke(name, args)):
-                callee = callees[name]
                 for number, arg in enumerate(args):
-                    if not isinstance(arg, ir.Var) or not is_memory(arg.type):
-                        continue
-                    if memory.of(arg) is found and _writes(callee, number, callees, seen):
-                        return True
+                    if isinstance(arg, ir.Var) and param in found.get(arg, nothing):
+                        if _writes(callees[name], number, callees, seen):
+                            return True
             case _:
-                return True
+                pass
     return False
 
 

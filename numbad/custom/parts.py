@@ -15,8 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from numbad.analysis.memory import Memory
-from numbad.analysis.regions import analyse as analyse_regions
+from numbad.analysis.references import roots
 from numbad.custom.declare import UserRule
 from numbad.custom.inputs import Given, Inputs
 from numbad.custom.lengths import Lengths, lengths_of
@@ -66,20 +65,19 @@ class Part:
     ) -> tuple[ir.Block, tuple[ir.Operand, ...]]:
         """Return the body with results of the types, none of them memory of another's."""
         function = ir.Function("part", (*self.params, *extras), self.body, self.results)
-        regions = analyse_regions(function.body, function.params)
-        memory = Memory(regions, function.params, function.results)
-        taken = {memory.of(param) for param in function.params if is_memory(param.type)}
+        found = roots(function)
+        taken = set(function.params)
         block = BlockBuilder(builder.fresh)
         converted: list[ir.Operand] = []
         for result, type_ in zip(self.results, types, strict=True):
             operand = result
             if isinstance(operand, ir.Var) and isinstance(operand.type, Array):
-                found = memory.of(operand)
-                if found in taken:
+                own = found[operand]
+                if own & taken:
                     layout = "F" if operand.type.layout == "F" else "C"
                     copied = replace(operand.type, layout=layout, readonly=False)
                     operand = block.call(copied, np.copy, operand, name=operand.name)
-                taken.add(found)
+                taken |= own
             if operand.type != type_:
                 operand = block.let(type_, ir.Cast(operand))
             converted.append(operand)

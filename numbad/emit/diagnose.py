@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import NoReturn
-from typing import Any
+from typing import Any, NoReturn
 
 from numbad.emit.module import Emitted
 from numbad.errors import CompilationFailed
@@ -98,5 +97,5 @@ def raise_at_origin(error: BaseException, emitted: Emitted) -> NoReturn:
     # Code that does nothing but raise, at the user's line of the user's file.
     text = "\n" * (origin.line - 1) + "raise error"
     code = compile(text, origin.file, "exec").replace(co_name=emitted.entry_name)
-    exec(code, {"error": error.with_traceback(None)})  # noqa: S102
+    exec(code, {"error": error.with_traceback(None)})
     raise AssertionError("the line above raises")

@@ -229,7 +229,7 @@ for _function, _other in _SAME.items():
 def _log(builder: Builder, args: Args, kwargs: Kwargs, node: Node) -> Value:
     if len(args) == 2:
         return builder.inline(_log_to_base, args, kwargs, node)
-    return NotImplemented  # type: ignore[return-value]
+    return NotImplemented  # type: ignore[no-any-return]
 
 
 def _log_to_base(x: Any, base: Any) -> Any:
@@ -240,7 +240,7 @@ def _log_to_base(x: Any, base: Any) -> Any:
 @_TABLE.handles(math.hypot)
 def _hypot(builder: Builder, args: Args, kwargs: Kwargs, node: Node) -> Value:
     if len(args) == 2:
-        return NotImplemented  # type: ignore[return-value]
+        return NotImplemented  # type: ignore[no-any-return]
     return builder.inline(_length, [builder.tuple(args)], kwargs, node)
 
 
@@ -255,7 +255,7 @@ def _length(components: Any) -> Any:
 def _of_known_integers(function: Any) -> Handler:
     def apply(builder: Builder, args: Args, kwargs: Kwargs, node: Node) -> Value:
         if kwargs or not all(builder.is_static(arg) for arg in args):
-            return NotImplemented  # type: ignore[return-value]
+            return NotImplemented  # type: ignore[no-any-return]
         return builder.number(function(*(builder.as_static(arg) for arg in args)))
 
     return apply

@@ -142,22 +142,22 @@ def _resolved(
                 inner = StaticValue(callee.function, inner_path)
                 return apply(builder, inner, [*bound, *args], {**named, **kwargs}, node)
             if found is callee.target:
-                other = overloads.implementation(builder, callee.function, args, kwargs, node)
+                other = overloads.implementation(builder, found, args, kwargs, node)
                 if other is not None:
                     return functions.call_python(builder, other, None, args, kwargs, node)
             args, result_type = _converted(builder, callee, args)
-            declared = {
-                name: numba_bridge.from_numba(type_) for name, type_ in callee.locals.items()
-            }
+            declared = None
+            if numba_bridge.dispatcher_function(found) is not None:
+                types = callee.locals.items()
+                declared = {name: numba_bridge.from_numba(type_) for name, type_ in types}
             result = functions.call_python(
                 builder,
-                callee.function,
+                callee.target,
                 inner_path,
                 [*bound, *args],
                 {**named, **kwargs},
                 node,
                 declared,
-                is_compiled=numba_bridge.dispatcher_function(found) is not None,
             )
             return (
                 result if result_type is None else bindings.converted(builder, result, result_type)

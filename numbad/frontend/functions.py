@@ -117,17 +117,17 @@ def call_python(
     kwargs: dict[str, Value],
     node: ast.AST | None,
     declared: Mapping[str, Type] | None = None,
-    is_compiled: bool = False,
 ) -> Value:
     """Call a Python function found on a path.
 
-    ``declared`` fixes the types of its variables; ``is_compiled`` says that Numba compiles it.
+    ``declared`` is given if Numba compiles it, with the types fixed for its variables.
     """
     try:
         code = code_of(builder, function, path)
         code.declared.update(declared or {})
         caller = builder.frame
-        code.is_compiled = is_compiled or (caller is not None and caller.code.is_compiled)
+        is_inside = caller is not None and caller.code.is_compiled
+        code.is_compiled = declared is not None or is_inside
     except DifferentiationError as error:
         if error.origin is None:
             error = type(error)(

@@ -27,7 +27,7 @@ def implementation(
     kwargs: dict[str, Value],
     node: ast.AST | None,
 ) -> python_types.FunctionType | None:
-    """Return what a call from the code being walked runs instead of the function; None if nothing."""
+    """Return what a call in the code being walked runs instead of the function, if anything."""
     assert builder.frame is not None
     if not builder.frame.code.is_compiled or not numba_bridge.is_overloaded(function):
         return None
@@ -47,7 +47,7 @@ def implementation(
 
 
 def _numba_type(builder: Builder, value: Value) -> Any:
-    """Return the Numba type of a value, a literal one if the value is known; None if it has none."""
+    """Return the Numba type of a value, a literal one if it is known; None if it has none."""
     match bindings.settled(builder, value):
         case OperandValue(operand=ir.Const(known)) if isinstance(known, int):
             return numba_bridge.literal_type(known)

@@ -42,8 +42,8 @@ class Code:
 
     ``path`` says where the function object was read, so that its closure cells are read again at
     call time through it; None if it cannot change. ``declared`` holds the types of variables whose
-    type the function's decorator fixes; ``is_compiled`` says whether Numba compiles the function, so
-    that overloads apply in it.
+    type the function's decorator fixes; ``is_compiled`` says whether Numba compiles the function,
+    so that overloads apply in it.
     """
 
     is_compiled = False

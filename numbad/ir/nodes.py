@@ -311,8 +311,9 @@ class Raise:
 
 @dataclass(frozen=True, slots=True)
 class Carried:
-    """A loop-carried value: ``inner`` in the body, first ``init``, then each ``next``; finally
-    ``result``.
+    """A loop-carried value.
+
+    It is ``inner`` in the body: first ``init``, then each ``next``. Behind the loop it is ``result``.
     """
 
     inner: Var

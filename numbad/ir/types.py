@@ -68,7 +68,7 @@ class Stack:
 
 @dataclass(frozen=True, slots=True)
 class Tuple:
-    """A tuple that exists at run time: results of calls. ``cls`` is its namedtuple class, if any."""
+    """A tuple that exists at run time: the result of a call. ``cls`` is its namedtuple class."""
 
     items: tuple[Type, ...]
     cls: Any = None

@@ -327,14 +327,13 @@ class Cloner:
             case ir.Effect(_, args) | ir.Raise(_, args):
                 return replace(statement, args=self._each(args))
             case ir.For(index, start, stop, step, carried, body, origin):
-                bounds = self._each((start, stop, step))
+                start, stop, step = self._each((start, stop, step))
                 inits = self._each(tuple(item.init for item in carried))
                 new_index = self.define(index)
                 inners = [self.define(item.inner) for item in carried]
                 new_body = self.block(body)
-                return ir.For(
-                    new_index, *bounds, self._carried(carried, inners, inits), new_body, origin
-                )
+                new_carried = self._carried(carried, inners, inits)
+                return ir.For(new_index, start, stop, step, new_carried, new_body, origin)
             case ir.While(carried, before, condition, body, origin):
                 inits = self._each(tuple(item.init for item in carried))
                 inners = [self.define(item.inner) for item in carried]

@@ -110,9 +110,12 @@ class _Improver:
                     continue
                 case _:
                     for operand in visit.operands(inner):
-                        if isinstance(operand, ir.Var) and is_memory(operand.type):
-                            if self.memory.knows(operand):
-                                found.add(self.memory.of(operand))
+                        if (
+                            isinstance(operand, ir.Var)
+                            and is_memory(operand.type)
+                            and self.memory.knows(operand)
+                        ):
+                            found.add(self.memory.of(operand))
         return found
 
     # --- loops ------------------------------------------------------------------------------------
@@ -130,7 +133,7 @@ class _Improver:
                 place = self._place(statement, loop.index, inside)
                 if place is not None:
                     places[number] = place
-        groups: dict[Hashable, dict[int, int]] = {}
+        groups: dict[tuple[ir.Var, tuple[ir.Operand | None, ...], bool], dict[int, int]] = {}
         for number, place in places.items():
             key = (place.array, place.fixed, place.offset is None)
             offset = 0 if place.offset is None else place.offset
@@ -141,7 +144,7 @@ class _Improver:
         behind: dict[int, list[ir.Stmt]] = {}
         after: list[tuple[ir.Accumulate, ir.Operand, int | None]] = []
         changed = False
-        for (array, _, is_fixed), members in groups.items():  # type: ignore[misc]
+        for (array, _, is_fixed), members in groups.items():
             if any(
                 self.memory.of(other) is self.memory.of(array)
                 and not self.memory.are_distinct(array, other)
@@ -159,9 +162,9 @@ class _Improver:
             out.emit(loop)
             return
         new_body: list[ir.Stmt] = []
-        for number, statement in enumerate(body):
-            if statement is not None:
-                new_body.append(statement)
+        for number, kept in enumerate(body):
+            if kept is not None:
+                new_body.append(kept)
             new_body += behind.get(number, [])
         out.emit(replace(loop, carried=tuple(carried), body=tuple(new_body)))
         self._behind(loop, step, after, out)

@@ -1,5 +1,7 @@
-"""The adjoints of calls: scalar functions by their partials, array functions by their rules, other
-functions of the program by their backward functions.
+"""The adjoints of calls.
+
+Scalar functions are reversed by their partials, array functions by their rules, other functions of
+the program by their backward functions.
 
 The partials of a scalar function are the rule's body, inlined. Where the body evaluates something
 that the primal has evaluated already (the cosine beside a sine), the primal's value is used.
@@ -47,6 +49,7 @@ class CallAdjoints:
         statement: ir.Let,
         scope: Scope,
     ) -> None:
+        """Pass the cotangent of a scalar call on to its arguments."""
         rule = self.sweep.derivatives.rule(call, statement.origin)
         if isinstance(rule, ZeroDerivative):
             return
@@ -191,9 +194,10 @@ class CallAdjoints:
         for position, cotangent in zip(inputs, items, strict=True):
             self.sweep.accumulate(invocation.args[position], cotangent, scope)
 
-    # --- array-level calls --------------------------------------------------------------------------
+    # --- array-level calls ------------------------------------------------------------------------
 
     def array_call(self, target: ir.Var, call: ir.Call, statement: ir.Let, scope: Scope) -> None:
+        """Emit the reverse rule of a call on arrays, or one that returns several values."""
         rule = self.sweep.derivatives.rule(call, statement.origin)
         if isinstance(rule, ZeroDerivative):
             return
@@ -273,7 +277,7 @@ class CallAdjoints:
     def _vjp(
         self, rule: Rule, call: ir.Call, statement: ir.Let
     ) -> tuple[Function, bool, tuple[int, ...]]:
-        """Return the body of the reverse rule, whether it reads y, and whose cotangents it gives."""
+        """Return the reverse rule's body, whether it reads y, and whose cotangents it gives."""
         match rule:
             case PairRule(vjp=body) if body is not None:
                 return body, takes_result(body), returned_positions(body)

@@ -462,9 +462,12 @@ class BackwardSweep:
             return
         match expr:
             case ir.Alloc(_, fill):
-                if fill is not None and self.activity.is_active(target):
-                    if self.activity.is_active(fill):
-                        self.accumulate(fill, self._total(self.shadow(target), scope), scope)
+                if (
+                    fill is not None
+                    and self.activity.is_active(target)
+                    and self.activity.is_active(fill)
+                ):
+                    self.accumulate(fill, self._total(self.shadow(target), scope), scope)
                 return
             case ir.Reserve() | ir.Release() if self.activity.is_active(target):
                 self.shadow(target)

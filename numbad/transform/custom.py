@@ -67,8 +67,8 @@ def derivative_of(
             raise NoRule(
                 f"the rule of `{found.title}` gives no derivative for `{name}`.",
                 origin=origin,
-                why="A rule answers for positional arguments; this is a value that it closes over,\n"
-                "or a keyword-only argument.",
+                why="A rule answers for positional arguments; this is a value that it closes\n"
+                "over, or a keyword-only argument.",
                 remedy="Make it a positional argument of the function and of its rule.",
             )
     return found
@@ -97,9 +97,8 @@ def emit_forward(
     overwritten = _Overwritten(derivative.forward, count, target, call.args, place, memory)
     kept: list[ir.Operand] = []
     for number, operand in enumerate(results[count:], count):
-        if isinstance(operand, ir.Var) and overwritten.is_lost(number):
-            operand = _copy(operand, block, derivative.title)
-        kept.append(operand)
+        is_lost = isinstance(operand, ir.Var) and overwritten.is_lost(number)
+        kept.append(_copy(operand, block, derivative.title) if is_lost else operand)
     # The cotangents of all arguments are added to where the call stands, so they are read there.
     # A loop of the forward part cannot be moved behind this place, since the results are read too.
     together = (*call.args, *results[:count])

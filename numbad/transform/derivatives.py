@@ -40,7 +40,8 @@ class RuleCompiler(Protocol):
 
     def __call__(
         self, body: Callable[..., Any], types: tuple[Type, ...], takes_result: bool
-    ) -> ir.Function: ...
+    ) -> ir.Function:
+        """Return the body as a function of values of the types."""
 
 
 RESULT = -1
@@ -88,8 +89,8 @@ class Derivatives:
             )
         if isinstance(found, ZeroDerivative) and found.refusal:
             raise NoRule(
-                f"`{getattr(call.fn, '__name__', call.fn)}` cannot be differentiated with respect to "
-                "its arguments.",
+                f"`{getattr(call.fn, '__name__', call.fn)}` cannot be differentiated with respect "
+                "to its arguments.",
                 origin=origin,
                 why=found.refusal,
                 remedy="Keep its arguments constant with @numbad.nograd or `numbad.dropgrad`.",

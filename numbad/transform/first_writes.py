@@ -1,8 +1,8 @@
 """Arrays of zeros that are written once: stored instead of added to, and not cleared beforehand.
 
-Applies to an array whose every element is accumulated to exactly once, by one nest of loops over its
-whole extent at the top level of the function (for one dimension also by a loop that leaves the last
-element to a statement behind it), and which nothing else touches before it is returned.
+Applies to an array whose every element is accumulated to exactly once, by one nest of loops over
+its whole extent at the top level of the function (for one dimension also by a loop that leaves the
+last element to a statement behind it), and which nothing else touches before it is returned.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Loops whose forward and backward sweep run as one: each iteration is reversed at once.
 
-A loop at the top level of a function, or of the body of a fused loop, qualifies if its iterations are independent but for sums
-(``total += ...``) whose cotangents are known before it runs. Its tape is then one iteration long:
-what an iteration computes outside inner loops stays in local variables.
+A loop at the top level of a function, or of the body of a fused loop, qualifies if its iterations
+are independent but for sums (``total += ...``) whose cotangents are known before it runs. Its tape
+is then one iteration long: what an iteration computes outside inner loops stays in local variables.
 
 ``candidates`` gives the loops for which nothing that is known statically stands against it:
 
@@ -124,9 +124,9 @@ def _is_independent(
     for found in memory.classes():
         if found.home is not None and body.encloses(found.home):
             continue
-        if any(body.encloses(access.region) for access in found.writes):
-            if not is_private(found, body, regions, overwritten):
-                return False
+        is_written = any(body.encloses(access.region) for access in found.writes)
+        if is_written and not is_private(found, body, regions, overwritten):
+            return False
     return True
 
 

@@ -2,9 +2,9 @@
 
 Within nested scopes a pure operation that was already done with the same operands is not done
 again, nor is a load of an element that has not been written since; a load of an element that was
-just stored gives the stored value. Cheap integer operations and array lengths that do not change in a loop move in front of it,
-so that the trip counts of inner loops are known before the outermost loop starts. Divisions and
-anything that may raise stay where they are.
+just stored gives the stored value. Cheap integer operations and array lengths that do not change in
+a loop move in front of it, so that the trip counts of inner loops are known before the outermost
+loop starts. Divisions and anything that may raise stay where they are.
 """
 
 from __future__ import annotations

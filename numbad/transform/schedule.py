@@ -3,10 +3,10 @@
 The backward sweep needs some values of the forward sweep. Each is, at the least cost for all
 together, *recorded* on the tape or *recomputed* from other values. A load can be repeated if its
 memory still holds what it held, or if the backward sweep undoes the stores to that memory, for
-which the overwritten elements are recorded. This is a minimum cut: value ``v`` has two nodes, an edge
-``in -> out`` of capacity "record v" and an edge ``source -> in`` of capacity "compute v again";
-``operand.out -> v.in`` is infinite, as is ``v.out -> sink`` for a needed value. A cut edge is a
-cost paid; values on the sink's side are available to the backward sweep.
+which the overwritten elements are recorded. This is a minimum cut: value ``v`` has two nodes, an
+edge ``in -> out`` of capacity "record v" and an edge ``source -> in`` of capacity "compute v
+again"; ``operand.out -> v.in`` is infinite, as is ``v.out -> sink`` for a needed value. A cut edge
+is a cost paid; values on the sink's side are available to the backward sweep.
 
 Costs are per execution, times the assumed number of executions of the region:
 

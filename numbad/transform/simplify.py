@@ -1,6 +1,6 @@
-"""Simplification: constants folded, copies propagated, repeated and invariant work removed, dead
-code dropped.
+"""Simplification of a program.
 
+Constants are folded, copies propagated, repeated and invariant work is removed, dead code dropped.
 Meaning is preserved exactly: floating-point expressions are not reassociated, only operations whose
 result is known bit for bit are folded (``x * 1``, ``0 + int``, constants).
 
