@@ -26,7 +26,7 @@ class ValueAndGrad(NamedTuple):
     """The value of a function and its gradient."""
 
     val: Any
-    grad: Any
+    grad: tuple[Any, ...]
 
 
 def gradient(
@@ -306,13 +306,16 @@ def _seeds(compilation: Compilation, y_bar: Any, shapes: list[tuple[int, ...]]) 
     ):
         if not is_seeded:
             continue
-        if value is None:
-            value = np.zeros(shape) if shape else 0.0
-        seed = as_leaf(value, leaf, "The cotangent")
+        cotangent = _zero(shape) if value is None else value
+        seed = as_leaf(cotangent, leaf, "The cotangent")
         if np.shape(seed) != shape:
             raise ValueError(f"The cotangent has shape {np.shape(seed)}, the result {shape}.")
         seeds.append(seed)
     return seeds
+
+
+def _zero(shape: tuple[int, ...]) -> Any:
+    return np.zeros(shape) if shape else 0.0
 
 
 def _flatten_with_none(value: Any, tree: Any) -> list[Any]:
@@ -417,9 +420,8 @@ def jvp(
         ):
             if tangent_type(leaf.type) is None:
                 continue
-            if value is None:
-                value = np.zeros(np.shape(primal)) if np.ndim(primal) else 0.0
-            seed = as_leaf(value, leaf, f"The tangent of argument {position}")
+            tangent = _zero(np.shape(primal)) if value is None else value
+            seed = as_leaf(tangent, leaf, f"The tangent of argument {position}")
             if np.shape(seed) != np.shape(primal):
                 raise ValueError(
                     f"The tangent of argument {position} has shape {np.shape(seed)}, "

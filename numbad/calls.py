@@ -58,7 +58,8 @@ def function_key(function: Any) -> Hashable:
         case python_types.MethodType():
             return ("method", function_key(function.__func__))
         case functools.partial():
-            return ("partial", function_key(function.func), len(function.args), tuple(function.keywords))
+            names = tuple(function.keywords)
+            return ("partial", function_key(function.func), len(function.args), names)
         case _:
             _kept_alive[id(function)] = function
             return id(function)
@@ -76,12 +77,14 @@ def positions(function: Any, wrt: Any, count: int) -> tuple[int, ...]:
             names = _parameter_names(function) if names is None else names
             if item not in names:
                 raise ValueError(f"wrt names {item!r}, but the parameters are {', '.join(names)}.")
-            item = names.index(item)
-        if not isinstance(item, int | np.integer) or isinstance(item, bool):
+            index = names.index(item)
+        else:
+            index = item
+        if not isinstance(index, int | np.integer) or isinstance(index, bool):
             raise TypeError(f"wrt must be an index or a parameter's name, not {item!r}.")
-        if not -count <= item < count:
-            raise ValueError(f"wrt is {item}, but there are {count} positional arguments.")
-        found.append(int(item) % count)
+        if not -count <= index < count:
+            raise ValueError(f"wrt is {index}, but there are {count} positional arguments.")
+        found.append(int(index) % count)
     return tuple(sorted(set(found)))
 
 
@@ -172,7 +175,7 @@ def _check_overlap(compilation: Compilation, found: list[Any]) -> None:
                 and isinstance(value, np.ndarray)
                 and isinstance(found[position], np.ndarray)
                 and np.may_share_memory(found[position], value)
-                and np.shares_memory(found[position], value, max_work=10_000)
+                and np.shares_memory(found[position], value)
             ):
                 names = [compilation.built.program.entry.params[p].name for p in (position, other)]
                 raise AliasingError(
@@ -183,7 +186,9 @@ def _check_overlap(compilation: Compilation, found: list[Any]) -> None:
                 )
 
 
-def run(compilation: Compilation, entry: Callable[..., Any], leaves: Sequence[Any]) -> tuple[Any, ...]:
+def run(
+    compilation: Compilation, entry: Callable[..., Any], leaves: Sequence[Any]
+) -> tuple[Any, ...]:
     """Call generated code; compile errors are told in terms of the user's source."""
     from numba.core.errors import NumbaError
 
@@ -196,6 +201,11 @@ def run(compilation: Compilation, entry: Callable[..., Any], leaves: Sequence[An
     except Exception as error:
         raise_at_origin(error, compilation.emitted)
     return found if isinstance(found, tuple) else (found,)
+
+
+def copied(leaves: Sequence[Any]) -> list[Any]:
+    """Return the leaves with the arrays copied."""
+    return [leaf.copy("K") if isinstance(leaf, np.ndarray) else leaf for leaf in leaves]
 
 
 Sweep = Callable[[Sequence[Any]], tuple[Any, ...]]
@@ -213,11 +223,10 @@ def start_pullback(
         return found[:count], lambda seeds: run(backward, backward.entry, [*kept, *seeds])
     assert compilation.replay is not None
     replay = compilation.replay
-    snapshot = [np.copy(leaf, order="K") if isinstance(leaf, np.ndarray) else leaf for leaf in leaves]
+    snapshot = copied(leaves)
 
     def sweep(seeds: Sequence[Any]) -> tuple[Any, ...]:
-        again = [leaf.copy("K") if isinstance(leaf, np.ndarray) else leaf for leaf in snapshot]
-        return run(replay, replay.entry, [*again, *seeds])[count:]
+        return run(replay, replay.entry, [*copied(snapshot), *seeds])[count:]
 
     return run(compilation, compilation.entry, leaves), sweep
 
@@ -228,9 +237,6 @@ def clear() -> None:
     _kept_alive.clear()
     for holder in holders:
         holder.forget()
-
-
-__all__ = ["Tree", "check_engine", "clear", "compiled", "entry_leaves", "positions", "run", "unwrap"]
 
 
 def name_of(function: Any) -> str:

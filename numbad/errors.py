@@ -172,7 +172,7 @@ class EngineUnavailable(DifferentiationError):
     """The engine that was asked for does not exist or cannot do this here."""
 
     code = "NB103"
-    default_remedy = 'Use engine="auto", "compiled" or "traced".'
+    default_remedy = 'Use engine="auto" or "compiled".'
 
 
 class SourceUnavailable(DifferentiationError):
@@ -181,8 +181,8 @@ class SourceUnavailable(DifferentiationError):
     code = "NB201"
     default_why = "The compiled engine reads the source of a function to differentiate it."
     default_remedy = (
-        "Define the function in a file or a notebook cell, give it a rule with @numbad.adjoint,\n"
-        'or use engine="traced".'
+        "Define the function in a file or a notebook cell, or give it a rule with\n"
+        "@numbad.adjoint."
     )
 
 
@@ -241,10 +241,6 @@ class InternalError(DifferentiationError):
     code = "NB901"
     default_why = "This is a fault of numbad, not of your function."
     default_remedy = "Please report it together with this message and the function."
-
-
-class TracedFallbackWarning(UserWarning):
-    """A function could not be compiled, so the traced engine differentiates it, slowly."""
 
 
 def error_classes() -> tuple[type[_Explained], ...]:

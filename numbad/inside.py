@@ -1,9 +1,9 @@
 """Reusable derivatives called inside ``@njit`` code.
 
-Numba sees ``grad(f)`` and ``value_and_grad(f)`` as functions of their own; for each signature that a
-compiled caller uses, the implementation is the generated derivative for those types. As Numba does
-with globals in compiled code, numbers and arrays that ``f`` reads from globals and closure cells are
-taken as they are when the caller is compiled.
+Numba sees ``grad(f)`` and ``value_and_grad(f)`` as functions of their own; for each signature that
+a compiled caller uses, the implementation is the generated derivative for those types. As Numba
+does with globals in compiled code, numbers and arrays that ``f`` reads from globals and closure
+cells are taken as they are when the caller is compiled.
 """
 
 from __future__ import annotations
@@ -23,7 +23,6 @@ from numbad.pipeline import Compilation
 from numbad.structure import Leaf, flatten
 
 
-@typeof_impl.register(Derivative)
 def _type_of_derivative(value: Derivative, _: Any) -> Any:
     """Give each derivative the type of a function with an implementation per signature."""
     if value.numba_function is None:
@@ -31,14 +30,17 @@ def _type_of_derivative(value: Derivative, _: Any) -> Any:
     return numba_bridge.function_type(value.numba_function)
 
 
+typeof_impl.register(Derivative)(_type_of_derivative)
+
+
 def _function_of(derivative: Derivative) -> Callable[..., Any]:
     def call(*args: Any) -> Any:
         return derivative(*args)
 
-    @overload(call, strict=False)
     def implementation(*args: Any) -> Callable[..., Any]:
         return _implementation(derivative, args)
 
+    overload(call, strict=False)(implementation)
     return call
 
 
@@ -92,6 +94,6 @@ def _caller(
     value = "found[0]" if any(compilation.active) or count > 1 else "found"
     result = f"{value}, {selected}" if derivative.with_value else selected
     text = f"def caller(*args):\n    found = entry({', '.join(arguments)})\n    return {result}\n"
-    exec(compile(text, "<numbad inside>", "exec"), names)  # noqa: S102
+    exec(compile(text, "<numbad inside>", "exec"), names)
     made: Callable[..., Any] = names["caller"]
     return made

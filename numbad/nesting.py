@@ -379,7 +379,7 @@ class _Reusable:
     ) -> Value:
         """Call the derivative."""
         several = isinstance(self.wrt, tuple | list)
-        options = {"wrt": StaticValue(self.wrt)}
+        options: dict[str, Value] = {"wrt": StaticValue(self.wrt)}
         val, found = self.nesting._gradient(builder, self.function, args, options, node)
         positions = [
             _positions(item, len(args), builder, node)[0]

@@ -27,10 +27,10 @@ from numbad.frontend.build import Built, build, build_rule_body
 from numbad.frontend.session import Session
 from numbad.ir import nodes as ir
 from numbad.ir import visit
-from numbad.ir.types import Array, Scalar, Type, is_complex, is_memory, tangent_type
+from numbad.ir.types import Array, Scalar, is_complex, is_memory, tangent_type
 from numbad.ir.verify import verify_program
 from numbad.nesting import Nesting
-from numbad.structure import Leaf, Tree, leaves
+from numbad.structure import Leaf, Mapping_, Record, Sequence_, Tree, leaves
 from numbad.transform.derivatives import Derivatives
 from numbad.transform.forward import forward
 from numbad.transform.reverse import joint, reverse, split, without_unused_callees
@@ -39,14 +39,7 @@ from numbad.transform.simplify import simplify_program
 lock = threading.RLock()
 
 
-def _compile_rule(
-    body: Callable[..., Any], types: tuple[Type, ...], takes_result: bool
-) -> ir.Function:
-    del takes_result
-    return build_rule_body(body, types)
-
-
-derivatives = Derivatives(_compile_rule)
+derivatives = Derivatives(build_rule_body)
 
 
 @dataclass(frozen=True)
@@ -194,8 +187,9 @@ def _paths(
 def _check_scalar_result(built: Built) -> None:
     """Check that the (first) result is a real number."""
     tree = built.result
-    if not isinstance(tree, Leaf) and getattr(tree, "items", ()) and getattr(tree, "cls", None) is not list:
-        tree = tree.items[0]  # type: ignore[union-attr]
+    is_list = isinstance(tree, Sequence_) and tree.cls is list
+    if isinstance(tree, Sequence_ | Mapping_ | Record) and tree.items and not is_list:
+        tree = tree.items[0]
     type_ = tree.type if isinstance(tree, Leaf) else None
     if isinstance(type_, Scalar) and not is_complex(type_) and type_.name != "bool":
         return

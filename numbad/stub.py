@@ -159,7 +159,7 @@ def _make(
     if not any(compilation.active):
         lines += ["    found = (found,)"]
     lines += [f"    return {result}"]
-    exec(compile("\n".join(lines), "<numbad stub>", "exec"), writer.names)  # noqa: S102
+    exec(compile("\n".join(lines), "<numbad stub>", "exec"), writer.names)
     stub: Stub = writer.names["stub"]
     return stub
 

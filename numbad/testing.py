@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 
 from numbad import calls
-from numbad.api import jvp, pullback
-from numbad.ir.types import Array, Scalar, is_complex, tangent_type
+from numbad.api import gradient, jvp, pullback
+from numbad.ir.types import Array, Scalar, Type, is_complex, tangent_type
 from numbad.results import zero_like
 from numbad.structure import Leaf, Tree, describe, flatten, leaves, unflatten
 
@@ -31,7 +31,7 @@ def check_grads(
     Parameters
     ----------
     f : callable
-        Returns numbers or arrays (or containers of them). It is called with copies of the arguments.
+        Returns numbers or arrays (or containers of them). Called with copies of the arguments.
     args : sequence
         The point; every floating-point argument is perturbed.
     order : {1, 2}
@@ -63,32 +63,12 @@ def check_grads(
     rng = np.random.default_rng(seed)
     _check_first_order(f, list(args), rng, rtol, atol, order=1)
     if order == 2:
-        slope = _directional(f, list(args), rng)
-        _check_first_order(slope, list(args), rng, rtol, atol, order=2)
-
-
-def _directional(
-    f: Callable[..., Any], args: list[Any], rng: np.random.Generator
-) -> Callable[..., Any]:
-    """Return the function of the arguments that is the gradient of ``f``."""
-    from numbad.api import gradient
-
-    def slope(*xs: Any) -> Any:
-        return gradient(f, *xs)
-
-    del args, rng
-    return slope
+        _check_first_order(lambda *xs: gradient(f, *xs), list(args), rng, rtol, atol, order=2)
 
 
 def _copied(args: list[Any]) -> list[Any]:
     return [
-        unflatten(
-            [
-                leaf.copy("K") if isinstance(leaf, np.ndarray) else leaf
-                for leaf in flatten(arg, tree)
-            ],
-            tree,
-        )
+        unflatten(calls.copied(flatten(arg, tree)), tree)
         for arg in args
         for tree in (describe(arg),)
     ]
@@ -109,12 +89,18 @@ def _random_like(tree: Tree, value: Any, rng: np.random.Generator) -> Any:
 
 
 def _is_continuous(leaf: Leaf) -> bool:
-    element = leaf.type.dtype if isinstance(leaf.type, Array) else leaf.type
-    return isinstance(element, Scalar) and element.name.startswith(("float", "complex"))
+    return _element(leaf.type).name.startswith(("float", "complex"))
 
 
-def _draw(type_: Any, shape: tuple[int, ...], rng: np.random.Generator) -> Any:
+def _element(type_: Type | None) -> Scalar:
+    """Return the type of a number, or of the elements of an array."""
     element = type_.dtype if isinstance(type_, Array) else type_
+    assert isinstance(element, Scalar)
+    return element
+
+
+def _draw(type_: Type | None, shape: tuple[int, ...], rng: np.random.Generator) -> Any:
+    element = _element(type_)
     drawn = rng.standard_normal(shape)
     if is_complex(element):
         drawn = drawn + 1j * rng.standard_normal(shape)
@@ -199,8 +185,7 @@ def _flat_result(value: Any, tree: Tree) -> list[Any]:
 def _precision(trees: list[Tree]) -> str:
     for tree in trees:
         for leaf in leaves(tree):
-            element = leaf.type.dtype if isinstance(leaf.type, Array) else leaf.type
-            if isinstance(element, Scalar) and element.name in ("float32", "complex64"):
+            if _element(leaf.type).name in ("float32", "complex64"):
                 return "float32"
     return "float64"
 
@@ -235,8 +220,7 @@ def _against_differences(
                 if not _is_continuous(leaf):
                     parts.append(value)
                 else:
-                    element = leaf.type.dtype if isinstance(leaf.type, Array) else leaf.type
-                    new = np.asarray(value + step * d, dtype=element.name)  # type: ignore[union-attr]
+                    new = np.asarray(value + step * d, dtype=_element(leaf.type).name)
                     parts.append(new if isinstance(leaf.type, Array) else new[()])
             moved.append(unflatten(parts, tree))
         return _flat_result(f(*moved), result)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
+import zlib
 from collections.abc import Iterator
 
 import numpy as np
@@ -33,6 +34,25 @@ settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "dev"))
 def pytest_sessionfinish() -> None:
     if _own_cache is not None:
         shutil.rmtree(_own_cache, ignore_errors=True)
+
+
+# Tables of hundreds of cases that compile or interpret a program each: `make test` runs one case in
+# so many, chosen by name so that the sample stays the same, `make test-all` all of them.
+_SAMPLED = {
+    "tests/frontend/arrays/": 8,
+    "tests/programs/test_originals.py": 8,
+    "tests/rules/test_conformance.py": 3,
+    "tests/transform/test_programs.py": 4,
+    "tests/transform/test_random_programs.py": 3,
+}
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark the cases of large tables that are not in the sample as slow."""
+    for item in items:
+        for prefix, rate in _SAMPLED.items():
+            if item.nodeid.startswith(prefix) and zlib.crc32(item.nodeid.encode()) % rate:
+                item.add_marker(pytest.mark.slow)
 
 
 @pytest.fixture

@@ -11,7 +11,6 @@ import numbad.errors
 from numbad.errors import (
     DifferentiationError,
     GradsKeyError,
-    TracedFallbackWarning,
     UnsupportedSyntax,
     error_classes,
     explain,
@@ -49,7 +48,7 @@ GOLDEN = {
           model.py:7:5
               y = g(x)
               ^^^^^^^^
-          Use engine="auto", "compiled" or "traced".
+          Use engine="auto" or "compiled".
           See docs/errors.md#NB103""",
     "SourceUnavailable": """
         NB201 SourceUnavailable: It does not work.
@@ -57,8 +56,8 @@ GOLDEN = {
               y = g(x)
               ^^^^^^^^
           The compiled engine reads the source of a function to differentiate it.
-          Define the function in a file or a notebook cell, give it a rule with @numbad.adjoint,
-          or use engine="traced".
+          Define the function in a file or a notebook cell, or give it a rule with
+          @numbad.adjoint.
           See docs/errors.md#NB201""",
     "TypeInferenceFailed": """
         NB202 TypeInferenceFailed: It does not work.
@@ -146,7 +145,7 @@ def test_classes_are_all_of_the_module():
         for cls in vars(numbad.errors).values()
         if isinstance(cls, type) and issubclass(cls, Exception) and not cls.__name__.startswith("_")
     }
-    assert defined == {*error_classes(), TracedFallbackWarning}
+    assert defined == set(error_classes())
 
 
 def test_five_parts():

@@ -291,8 +291,3 @@ def _may_follow(access: Access, region: Region, position: int, home: Region) -> 
     if read_place == write_place:
         return isinstance(common.block[read_place], ir.While)
     return write_place > read_place
-
-
-def is_reference_list(var: ir.Var) -> bool:
-    """Whether the value is a list of references to memory."""
-    return isinstance(var.type, List) and is_memory(var.type.item)

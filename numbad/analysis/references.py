@@ -17,69 +17,81 @@ Roots = frozenset[ir.Var]
 
 def roots(function: ir.Function) -> dict[ir.Var, Roots]:
     """Return for each reference to memory the parameters and definitions it may come from."""
-    flows: dict[ir.Var, set[ir.Var]] = defaultdict(set)
-    found: dict[ir.Var, set[ir.Var]] = defaultdict(set)
-    containers: set[ir.Var] = set()
-    put_in: set[ir.Var] = set()
-    tuples: dict[ir.Var, ir.Expr] = {}
+    return _Roots(function).solve()
 
-    def flow(target: ir.Operand, *sources: ir.Operand) -> None:
-        for source in sources:
-            if isinstance(target, ir.Var) and isinstance(source, ir.Var):
-                if is_memory(target.type) and is_memory(source.type):
-                    flows[source].add(target)
 
-    for param in function.params:
-        if is_memory(param.type):
-            found[param].add(param)
-    for statement in visit.walk(function.body):
+class _Roots:
+    def __init__(self, function: ir.Function) -> None:
+        self.function = function
+        self.flows: dict[ir.Var, set[ir.Var]] = defaultdict(set)
+        self.found: dict[ir.Var, set[ir.Var]] = defaultdict(set)
+        self.put_in: set[ir.Var] = set()
+        self.tuples: dict[ir.Var, ir.Expr] = {}
+
+    def solve(self) -> dict[ir.Var, Roots]:
+        """Collect what flows where, and follow it."""
+        for param in self.function.params:
+            if is_memory(param.type):
+                self.found[param].add(param)
+        for statement in visit.walk(self.function.body):
+            self._statement(statement)
+        # Which list an array was put in is not followed: any list of arrays may hold it.
+        lists = {var for var in {*self.found, *self.flows} if isinstance(var.type, List)}
+        for value in self.put_in:
+            self.flows[value] |= lists
+        pending = list(self.found)
+        while pending:
+            source = pending.pop()
+            for target in self.flows[source]:
+                if not self.found[source] <= self.found[target]:
+                    self.found[target] |= self.found[source]
+                    pending.append(target)
+        return {var: frozenset(each) for var, each in self.found.items()}
+
+    def _flow(self, target: ir.Operand, *sources: ir.Operand) -> None:
+        if isinstance(target, ir.Var) and is_memory(target.type):
+            for source in sources:
+                if isinstance(source, ir.Var) and is_memory(source.type):
+                    self.flows[source].add(target)
+
+    def _statement(self, statement: ir.Stmt) -> None:
         match statement:
-            case ir.Let(target, ir.MakeTuple() | ir.Invoke() as expr) if not is_memory(target.type):
-                tuples[target] = expr
-            case ir.Let(target, ir.TupleItem(ir.Var() as whole, position)):
-                match tuples.get(whole):
-                    case ir.MakeTuple(items):
-                        flow(target, items[position])
-                    case ir.Invoke(_, args, None):
-                        flow(target, *args)
-                        found[target].add(target)
-                    case _:
-                        found[target].add(target)
-            case ir.Let(target, ir.Select(_, if_true, if_false)):
-                flow(target, if_true, if_false)
-            case ir.Let(target, ir.Call() | ir.Alloc() | ir.NewStack()):
-                found[target].add(target)
-            case ir.Let(target, ir.Invoke(_, args, differentiable)):
-                found[target].add(target)
-                if differentiable is None:
-                    flow(target, *args)
             case ir.Let(target, expr):
-                flow(target, *visit.expr_operands(expr))
-            case ir.Append(array, value) | ir.Store(array, _, value) if is_memory(value.type):
-                assert isinstance(value, ir.Var)
-                containers.add(array)
-                put_in.add(value)
+                self._definition(target, expr)
+            case ir.Append(_, ir.Var() as value) | ir.Store(value=ir.Var() as value):
+                if is_memory(value.type):
+                    self.put_in.add(value)
             case ir.For(carried=carried) | ir.While(carried=carried):
                 for item in carried:
-                    flow(item.inner, item.init, item.next)
-                    flow(item.result, item.inner, item.init)
+                    self._flow(item.inner, item.init, item.next)
+                    self._flow(item.result, item.inner, item.init)
             case ir.If(merges=merges):
                 for merge in merges:
-                    flow(merge.result, merge.if_true, merge.if_false)
+                    self._flow(merge.result, merge.if_true, merge.if_false)
             case _:
                 pass
-    for value in put_in:
-        # Which list was meant is not followed: any list of such items may hold it.
-        flow_to = [var for var in {*found, *flows} if isinstance(var.type, List)]
-        flows[value].update({*containers, *flow_to})
-    pending = list(found)
-    while pending:
-        source = pending.pop()
-        for target in flows[source]:
-            if not found[source] <= found[target]:
-                found[target] |= found[source]
-                pending.append(target)
-    return {var: frozenset(each) for var, each in found.items()}
+
+    def _definition(self, target: ir.Var, expr: ir.Expr) -> None:
+        match expr:
+            case ir.MakeTuple() | ir.Invoke() if not is_memory(target.type):
+                self.tuples[target] = expr
+            case ir.TupleItem(ir.Var() as whole, position):
+                match self.tuples.get(whole):
+                    case ir.MakeTuple(items):
+                        self._flow(target, items[position])
+                    case ir.Invoke(_, args, None):
+                        self._flow(target, *args)
+                        self.found[target].add(target)
+                    case _:
+                        self.found[target].add(target)
+            case ir.Call() | ir.Alloc() | ir.NewStack():
+                self.found[target].add(target)
+            case ir.Invoke(_, args, differentiable):
+                self.found[target].add(target)
+                if differentiable is None:
+                    self._flow(target, *args)
+            case _:
+                self._flow(target, *visit.expr_operands(expr))
 
 
 def written(statement: ir.Stmt) -> ir.Var | None:

@@ -41,10 +41,13 @@ def _writes(
             return True
         match statement:
             case ir.Let(_, ir.Invoke(name, args)):
-                for number, arg in enumerate(args):
-                    if isinstance(arg, ir.Var) and param in found.get(arg, nothing):
-                        if _writes(callees[name], number, callees, seen):
-                            return True
+                passed = [
+                    number
+                    for number, arg in enumerate(args)
+                    if isinstance(arg, ir.Var) and param in found.get(arg, nothing)
+                ]
+                if any(_writes(callees[name], number, callees, seen) for number in passed):
+                    return True
             case _:
                 pass
     return False

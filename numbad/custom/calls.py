@@ -390,4 +390,3 @@ class _Making:
 
 def _extras(free: set[ir.Var]) -> tuple[ir.Var, ...]:
     return tuple(sorted(free, key=lambda var: var.id))
-

@@ -81,8 +81,7 @@ class Inputs:
     def general(self) -> Inputs:
         """Return the inputs with no constants built in."""
         fixed = tuple(
-            tuple(isinstance(operand, ir.Undefined) for operand in found)
-            for found in self.operands
+            tuple(isinstance(operand, ir.Undefined) for operand in found) for found in self.operands
         )
         return replace(self, fixed=fixed)
 

@@ -26,9 +26,7 @@ Length = OfArgument | int | None
 Lengths = tuple[tuple[Length, ...], ...]
 
 
-def lengths_of(
-    builder: Builder, params: list[ir.Var], results: tuple[ir.Operand, ...]
-) -> Lengths:
+def lengths_of(builder: Builder, params: list[ir.Var], results: tuple[ir.Operand, ...]) -> Lengths:
     """Return what is known of the lengths of the results; nothing for those that are no arrays."""
     sources: dict[object, OfArgument] = {}
     for position, param in enumerate(params):

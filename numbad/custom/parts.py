@@ -427,4 +427,3 @@ def _invalid(
     place = _last_return(source)
     origin = builder.origin() if place is None else place[0](place[1])
     return InvalidRule(what, origin=origin, why=why, remedy=remedy)
-

@@ -225,9 +225,7 @@ def _plain(error: InvalidRule) -> str:
     return f"{error.what}{place}"
 
 
-def owned(
-    builder: Builder, operand: ir.Operand, type_: Type, *, must_copy: bool
-) -> ir.Operand:
+def owned(builder: Builder, operand: ir.Operand, type_: Type, *, must_copy: bool) -> ir.Operand:
     """Return an array as one of exactly the type, copied if need be."""
     if not isinstance(type_, Array) or (operand.type == type_ and not must_copy):
         return operand

@@ -190,8 +190,3 @@ def consume(builder: Builder, token: int, node: ast.AST | None) -> None:
             "It has no items left then.",
             "Make it again, or a list of it first.",
         )
-
-
-def operand_name(operand: ir.Operand) -> str:
-    """Return the user's name of an operand, or an empty string."""
-    return operand.name if isinstance(operand, ir.Var) else ""

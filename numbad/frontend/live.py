@@ -378,8 +378,3 @@ def refuse_data(builder: Builder, value: Any, what: str) -> None:
             "Its contents are not visible to the front end.",
             "Use an array, a tuple or a list.",
         )
-
-
-def result_type_of(value: Any) -> Any:
-    """IR type that Numba gives to an object, or None."""
-    return numba_bridge.type_of(value)

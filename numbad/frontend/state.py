@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from numbad.frontend.source import Parsed
 
 SCOPES = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)
-COMPREHENSIONS = (ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
 
 
 class State:

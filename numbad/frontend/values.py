@@ -264,11 +264,6 @@ def is_array(value: Value) -> bool:
     return isinstance(value, OperandValue) and isinstance(value.type, Array)
 
 
-def is_ir_list(value: Value) -> bool:
-    """Whether the value is directly a list of the IR."""
-    return isinstance(value, OperandValue) and isinstance(value.type, List)
-
-
 def is_constant(value: Value) -> bool:
     """Whether the value is a number known while building."""
     return is_scalar(value) and isinstance(cast(OperandValue, value).operand, ir.Const)
@@ -277,8 +272,3 @@ def is_constant(value: Value) -> bool:
 def array_type(value: Value) -> Array:
     """Type of a value for which ``is_array`` holds."""
     return cast(Array, cast(OperandValue, value).type)
-
-
-def array_var(value: Value) -> ir.Var:
-    """The variable of a value for which ``is_array`` holds."""
-    return cast(ir.Var, cast(OperandValue, value).operand)

@@ -313,7 +313,7 @@ class Raise:
 class Carried:
     """A loop-carried value.
 
-    It is ``inner`` in the body: first ``init``, then each ``next``. Behind the loop it is ``result``.
+    In the body it is ``inner``, first ``init``, then each ``next``; behind the loop, ``result``.
     """
 
     inner: Var

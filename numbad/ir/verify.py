@@ -81,13 +81,6 @@ def _verify_custom(
         raise InternalError(f"The backward part of {function.name} gives other cotangents.")
 
 
-def verify_function(
-    function: ir.Function, functions: dict[str, ir.Function] | None = None, stage: str = ""
-) -> None:
-    """Raise ``InternalError`` if a function is malformed; ``functions`` may be invoked by it."""
-    _Verifier(function, functions or {function.name: function}, stage).run()
-
-
 class _Verifier:
     def __init__(
         self, function: ir.Function, functions: dict[str, ir.Function], stage: str

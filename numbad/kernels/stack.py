@@ -100,11 +100,6 @@ class StackType(types.Type):
         return array_of(self.dtype, 1)
 
 
-def stack_type(dtype: types.Type) -> StackType:
-    """Return the Numba type of stacks whose items have the Numba type ``dtype``."""
-    return StackType(dtype)
-
-
 @register_model(StackType)
 class _StackModel(models.StructModel):
     def __init__(self, manager: Any, fe_type: StackType) -> None:

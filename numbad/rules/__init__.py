@@ -5,6 +5,7 @@ A file per topic; to add a rule, see ``declare``. The engine reads ``registry`` 
 
 from numbad.rules import (
     complex_numbers,
+    copies,
     linalg,
     nondiff,
     operators,
@@ -18,6 +19,7 @@ from numbad.rules import (
 
 __all__ = [
     "complex_numbers",
+    "copies",
     "linalg",
     "nondiff",
     "operators",

@@ -4,8 +4,8 @@ Order among accumulations does not matter, so that
 
 - several to the same element in one block become one;
 - those of a loop to one element become a sum in a local variable, added once behind the loop;
-- those to neighbouring elements (``a[i] += p``, ``a[i + 1] += q``) are carried to the iteration that
-  touches an element last, so that each element is written once and not read back.
+- those to neighbouring elements (``a[i] += p``, ``a[i + 1] += q``) are carried to the iteration
+  that touches an element last, so that each element is written once and not read back.
 
 Applies where nothing in the loop does anything else to the memory. What is added behind a loop is
 guarded by the condition that the loop runs, since the index may be out of range if it does not.
@@ -14,7 +14,6 @@ guarded by the condition that the loop runs, since the index may be out of range
 from __future__ import annotations
 
 import operator
-from collections.abc import Hashable
 from dataclasses import dataclass, replace
 
 from numbad.analysis.memory import AliasClass, Memory
@@ -87,9 +86,11 @@ class _Improver:
                     total = self.fresh.var(previous.value.type)
                     call = ir.Call(operator.add, (previous.value, statement.value))
                     out.append(ir.Let(total, call, statement.origin))
-                    statement = replace(statement, value=total)
-                pending[key] = len(out)
-                out.append(statement)
+                    pending[key] = len(out)
+                    out.append(replace(statement, value=total))
+                else:
+                    pending[key] = len(out)
+                    out.append(statement)
                 continue
             if pending:
                 touched = self._touched(statement)

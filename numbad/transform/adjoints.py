@@ -244,7 +244,7 @@ class CallAdjoints:
         types = (cotangent.type, *(arg.type for arg in call.args))
         if reads_result:
             types = (*types, target.type)
-        function = self.sweep.derivatives.body(body, types, reads_result)
+        function = self.sweep.derivatives.body(body, types)
         sources: list[ir.Operand] = [cotangent, *call.args] + ([target] if reads_result else [])
         active = [
             (order, position)

@@ -212,28 +212,8 @@ class _Augmenter:
                 block.emit(
                     replace(statement, carried=self._carried(carried, inners), body=new_body)
                 )
-            case ir.While(carried=carried):
-                inners = self._carried_inners(carried)
-                counter = self.fresh.var(INT64, "count")
-                total = self.fresh.var(INT64, "count")
-                new_before = self._block(region, position, "before")
-                inner_block = BlockBuilder(self.fresh)
-                inner_block.origin = statement.origin
-                self._statements(self.regions.child(region, position, "body"), inner_block)
-                following = inner_block.call(
-                    INT64, operator.add, counter, ir.Const(1, INT64), name="count"
-                )
-                new_carried = self._carried(carried, inners)
-                new_carried += (ir.Carried(counter, ir.Const(0, INT64), following, total),)
-                self.result.trips[counter] = total
-                block.emit(
-                    replace(
-                        statement,
-                        carried=new_carried,
-                        before=new_before,
-                        body=inner_block.block(),
-                    )
-                )
+            case ir.While():
+                block.emit(self._counted(region, position, statement))
             case ir.If(merges=merges):
                 new_then = self._block(region, position, "then")
                 new_orelse = self._block(region, position, "orelse")
@@ -251,6 +231,21 @@ class _Augmenter:
                 )
             case _:
                 assert_never(statement)
+
+    def _counted(self, region: Region, position: int, loop: ir.While) -> ir.While:
+        """Return the loop with a counter of its iterations."""
+        inners = self._carried_inners(loop.carried)
+        counter = self.fresh.var(INT64, "count")
+        total = self.fresh.var(INT64, "count")
+        new_before = self._block(region, position, "before")
+        inner_block = BlockBuilder(self.fresh)
+        inner_block.origin = loop.origin
+        self._statements(self.regions.child(region, position, "body"), inner_block)
+        following = inner_block.call(INT64, operator.add, counter, ir.Const(1, INT64), name="count")
+        new_carried = self._carried(loop.carried, inners)
+        new_carried += (ir.Carried(counter, ir.Const(0, INT64), following, total),)
+        self.result.trips[counter] = total
+        return replace(loop, carried=new_carried, before=new_before, body=inner_block.block())
 
     def _is_restorable(self, array: ir.Var) -> bool:
         """Whether the backward sweep could undo the writes to the memory, and might gain by it.

@@ -474,8 +474,8 @@ class BackwardSweep:
                 return
             case ir.Pop(array) if self.activity.is_active(target) and not is_memory(target.type):
                 shadow = self.shadow(array)
-                cotangent = self.cotangents.pop(target, arith.zero(element_of(shadow.type)))
-                scope.block.emit(ir.Append(shadow, cotangent, scope.block.origin))
+                popped = self.cotangents.pop(target, arith.zero(element_of(shadow.type)))
+                scope.block.emit(ir.Append(shadow, popped, scope.block.origin))
                 return
             case ir.Call() if isinstance(target.type, Array | Tuple) or any(
                 is_memory(a.type) for a in expr.args

@@ -97,8 +97,10 @@ def emit_forward(
     overwritten = _Overwritten(derivative.forward, count, target, call.args, place, memory)
     kept: list[ir.Operand] = []
     for number, operand in enumerate(results[count:], count):
-        is_lost = isinstance(operand, ir.Var) and overwritten.is_lost(number)
-        kept.append(_copy(operand, block, derivative.title) if is_lost else operand)
+        if isinstance(operand, ir.Var) and overwritten.is_lost(number):
+            kept.append(_copy(operand, block, derivative.title))
+        else:
+            kept.append(operand)
     # The cotangents of all arguments are added to where the call stands, so they are read there.
     # A loop of the forward part cannot be moved behind this place, since the results are read too.
     together = (*call.args, *results[:count])

@@ -11,7 +11,7 @@ import inspect
 import textwrap
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 from numbad.errors import NoRule
 from numbad.ir import nodes as ir
@@ -30,19 +30,10 @@ from numbad.rules.forms import LinearRule, Missing, Rule, ScalarRule, ZeroDeriva
 from numbad.transform import arith
 from numbad.transform.simplify import simplify_function
 
-
-class RuleCompiler(Protocol):
-    """Builds the IR of a rule's body, whose ``/`` never raises.
-
-    ``types`` are the types of the positional arguments, followed by that of ``y`` if
-    ``takes_result``. The results are the items of the returned tuple that are not None.
-    """
-
-    def __call__(
-        self, body: Callable[..., Any], types: tuple[Type, ...], takes_result: bool
-    ) -> ir.Function:
-        """Return the body as a function of values of the types."""
-
+# Builds the IR of a rule's body, whose ``/`` never raises. The types are those of the positional
+# arguments, followed by that of ``y`` if the body takes it. The results are the items of the
+# returned tuple that are not None.
+RuleCompiler = Callable[[Callable[..., Any], tuple[Type, ...]], ir.Function]
 
 RESULT = -1
 # Note of rules that also cut the path: not even a zero gradient passes.
@@ -147,13 +138,11 @@ class Derivatives:
             )
         return self._partials[key]
 
-    def body(
-        self, function: Callable[..., Any], types: tuple[Type, ...], takes_result: bool
-    ) -> ir.Function:
+    def body(self, function: Callable[..., Any], types: tuple[Type, ...]) -> ir.Function:
         """Return the IR of a rule's body for the types."""
-        key = (function, types, takes_result)
+        key = (function, types)
         if key not in self._bodies:
-            self._bodies[key] = simplify_function(self._compile(function, types, takes_result))
+            self._bodies[key] = simplify_function(self._compile(function, types))
         return self._bodies[key]
 
     def _compile_partials(
@@ -177,8 +166,7 @@ class Derivatives:
         whole = None
         if any(position not in constants for position in wanted):
             types = tuple(_body_type(arg.type, result, rule) for arg in args)
-            takes_result = rule.takes_result
-            whole = self.body(rule.body, (*types, result) if takes_result else types, takes_result)
+            whole = self.body(rule.body, (*types, result) if rule.takes_result else types)
         for order, position in enumerate(wanted):
             if position >= given or tangent_type(args[position].type) is None:
                 continue

@@ -531,7 +531,7 @@ class _Forward:
         types = (*(arg.type for arg in call.args), *tangent_types)
         if reads_result:
             types = (*types, target.type)
-        function = self.derivatives.body(body, types, reads_result)
+        function = self.derivatives.body(body, types)
         directions = [
             self.tangent(arg) if self._has_tangent(arg) else ir.Undefined(type_)
             for arg, type_ in zip(call.args, tangent_types, strict=True)

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING
 
 from numbad.ir import nodes as ir
 from numbad.ir import visit
-from numbad.ir.build import BlockBuilder, Fresh
+from numbad.ir.build import Fresh
 from numbad.ir.types import List, Tuple, Type, is_memory, tangent_type
 from numbad.transform import arith
 
@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     from numbad.transform.backward import BackwardSweep
     from numbad.transform.reverse import Sweeps
     from numbad.transform.values import Scope
+
+    Seeding = Callable[[BackwardSweep, Scope], None]
 
 Mask = tuple[bool, ...]
 
@@ -64,23 +66,25 @@ class Pair:
         ]
 
 
-@dataclass(eq=False)
+@dataclass(frozen=True, eq=False)
 class Request:
-    """What the sweeps of a callee are made from."""
+    """What the sweeps of a function are made from.
 
-    pair: Pair
+    Attributes
+    ----------
+    seeding
+        Gives the results their cotangents.
+    shadows
+        Those that the caller passes in; None for the entry of a program.
+    """
+
     function: ir.Function
     inputs: list[ir.Var]
     outputs: list[ir.Operand]
-    shadows: dict[ir.Var, ir.Var]
-    tape_lists: tuple[ir.Var, ...]
-    seeds: dict[int, ir.Var]
+    seeding: Seeding
     fresh: Fresh
-
-    def seeding(self, run: BackwardSweep, scope: Scope) -> None:
-        """Give the scalar results their cotangents."""
-        for position, seed in self.seeds.items():
-            run.accumulate(self.function.results[position], seed, scope)
+    tape_lists: tuple[ir.Var, ...]
+    shadows: dict[ir.Var, ir.Var] | None = None
 
 
 class Pairs:
@@ -129,10 +133,9 @@ class Pairs:
         """Build the functions of all pairs that were asked for, and of those they ask for."""
         while self._pending:
             pair = self._pending.pop()
-            request = self._request(pair)
-            self._finish(request, make_sweeps(request))
+            self._build(pair, make_sweeps)
 
-    def _request(self, pair: Pair) -> Request:
+    def _build(self, pair: Pair, make_sweeps: Callable[[Request], Sweeps]) -> None:
         function = pair.function
         fresh = Fresh(visit.first_free_id(function))
         shadows: dict[ir.Var, ir.Var] = {}
@@ -143,25 +146,37 @@ class Pairs:
             position: fresh.var(_tangent(function.results[position].type), "y_bar")
             for position in pair.results(memory=False)
         }
-        lists = self.tape_lists(fresh)
-        return Request(
-            pair,
+
+        def seeding(run: BackwardSweep, scope: Scope) -> None:
+            for position, seed in seeds.items():
+                run.accumulate(function.results[position], seed, scope)
+
+        tape = self.tape_lists(fresh)
+        request = Request(
             function,
-            [function.params[p] for p in pair.active_params()],
-            [
-                *(r for r in function.results if tangent_type(r.type) is not None),
-                *shadows,
-            ],
-            shadows,
-            lists,
-            seeds,
-            fresh,
+            inputs=[function.params[p] for p in pair.active_params()],
+            outputs=[*(r for r in function.results if tangent_type(r.type) is not None), *shadows],
+            seeding=seeding,
+            fresh=fresh,
+            tape_lists=tape,
+            shadows=shadows,
+        )
+        self._finish(
+            pair, tuple(seeds.values()), tuple(shadows.values()), tape, make_sweeps(request)
         )
 
-    def _finish(self, request: Request, made: Sweeps) -> None:
-        pair, function = request.pair, request.function
+    def _finish(
+        self,
+        pair: Pair,
+        seeds: tuple[ir.Var, ...],
+        shadows: tuple[ir.Var, ...],
+        tape: tuple[ir.Var, ...],
+        made: Sweeps,
+    ) -> None:
+        """Name what crosses from the forward to the backward sweep, and make the functions."""
+        function = pair.function
         defined = visit.defined_vars(made.forward) | set(function.params)
-        passed = set(request.shadows.values()) | set(request.tape_lists)
+        passed = {*shadows, *tape}
         result_shadows: dict[int, ir.Operand] = {}
         shadow_params: dict[int, ir.Var] = {}
         renamed: dict[ir.Var, ir.Operand] = {}
@@ -190,11 +205,11 @@ class Pairs:
             self.functions[pair.forward_name] = function
             self.functions[pair.backward_name] = function
             return
-        lists = dict(zip(self.tape_types, request.tape_lists, strict=True))
+        lists = dict(zip(self.tape_types, tape, strict=True))
         pushes = tuple(ir.Append(lists[var.type], var, function.origin) for var in crossing)
         self.functions[pair.forward_name] = ir.Function(
             pair.forward_name,
-            function.params + tuple(request.shadows.values()) + request.tape_lists,
+            function.params + shadows + tape,
             made.forward + pushes,
             function.results + tuple(result_shadows[p] for p in sorted(result_shadows)),
             function.origin,
@@ -209,10 +224,7 @@ class Pairs:
                 outputs.append(arith.zero(_tangent(param.type)) if cotangent is None else cotangent)
         self.functions[pair.backward_name] = ir.Function(
             pair.backward_name,
-            tuple(request.seeds.values())
-            + tuple(request.shadows.values())
-            + tuple(shadow_params[p] for p in sorted(shadow_params))
-            + request.tape_lists,
+            seeds + shadows + tuple(shadow_params[p] for p in sorted(shadow_params)) + tape,
             pops + backward,
             tuple(outputs),
             function.origin,
@@ -240,15 +252,3 @@ def backward_type(pair: Pair) -> Type:
     """Return the type of what the backward function returns."""
     types = [_tangent(pair.function.params[p].type) for p in pair.scalar_inputs()]
     return types[0] if len(types) == 1 else Tuple(tuple(types))
-
-
-def take_apart(
-    block: BlockBuilder, value: ir.Var, types: list[Type], names: list[str]
-) -> list[ir.Operand]:
-    """Return the items of what a function returned: the value itself if there is one."""
-    if not isinstance(value.type, Tuple):
-        return [value]
-    return [
-        block.let(type_, ir.TupleItem(value, position), name)
-        for position, (type_, name) in enumerate(zip(types, names, strict=True))
-    ]

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from functools import partial
 
 import numpy as np
 
@@ -33,13 +34,12 @@ from numbad.transform.derivatives import Derivatives
 from numbad.transform.first_writes import store_first_writes
 from numbad.transform.fuse import Fusion, Place, candidates, clear_marks, loops_behind
 from numbad.transform.induction import eliminate_inductions
-from numbad.transform.pairs import Pairs
+from numbad.transform.pairs import Pairs, Request
 from numbad.transform.schedule import Scheduler
 from numbad.transform.simplify import simplify_program
 from numbad.transform.tape import Tape
 from numbad.transform.values import Demands, PlannedValues, Scope
 
-Seeding = Callable[[BackwardSweep, Scope], None]
 Values = Demands | PlannedValues
 
 
@@ -94,19 +94,7 @@ def reverse(
     pairs = Pairs(program)
     while True:
         found = _reverse_entry(program, wrt, derivatives, pairs, seeded, tape_purpose, fuse)
-        pairs.build_pending(
-            lambda request: sweeps(
-                request.function,
-                request.inputs,
-                request.outputs,
-                derivatives,
-                pairs,
-                fresh=request.fresh,
-                shadows=request.shadows,
-                tape_lists=request.tape_lists,
-                seeding=request.seeding,
-            )
-        )
+        pairs.build_pending(partial(sweeps, derivatives=derivatives, pairs=pairs))
         if pairs.is_settled():
             return replace(found, callees={**program.callees, **pairs.functions})
         pairs = pairs.enlarged()
@@ -144,18 +132,8 @@ def _reverse_entry(
                 run.accumulate(result, seed, scope)
 
     tape_lists = pairs.tape_lists(fresh)
-    found = sweeps(
-        function,
-        inputs,
-        outputs,
-        derivatives,
-        pairs,
-        fresh=fresh,
-        tape_lists=tape_lists,
-        tape_purpose=tape_purpose,
-        fuse=fuse,
-        seeding=seeding,
-    )
+    request = Request(function, inputs, outputs, seeding, fresh, tape_lists)
+    found = sweeps(request, derivatives, pairs, tape_purpose=tape_purpose, fuse=fuse)
     creation = tuple(
         ir.Let(var, ir.Alloc((ir.Const(0, arith.ZERO.type),), None, "tape"), function.origin)
         for var in tape_lists
@@ -181,41 +159,37 @@ class Sweeps:
 
 
 def sweeps(
-    function: ir.Function,
-    inputs: list[ir.Var],
-    outputs: list[ir.Operand],
+    request: Request,
     derivatives: Derivatives,
     pairs: Pairs,
     *,
-    fresh: Fresh,
-    shadows: dict[ir.Var, ir.Var] | None = None,
-    tape_lists: tuple[ir.Var, ...] = (),
     tape_purpose: str = "tape",
     fuse: bool = False,
-    seeding: Seeding,
 ) -> Sweeps:
-    """Return the sweeps of a function; ``shadows`` are those that its caller passes in."""
+    """Return the sweeps of a function."""
+    function, inputs, fresh = request.function, request.inputs, request.fresh
+    shadows, tape_lists = request.shadows or {}, request.tape_lists
     plain = analyse_regions(function.body, function.params)
     activity = activity_analysis.analyse(
         function.body,
         Memory(plain, function.params, function.results),
         inputs,
-        outputs,
+        request.outputs,
         derivatives.differentiable,
         steep=derivatives.steep_arguments,
     )
-    augmented = augment(function, plain, activity, fresh, pairs, tape_lists, shadows or {})
-    params = function.params + tuple((shadows or {}).values()) + tape_lists
+    augmented = augment(function, plain, activity, fresh, pairs, tape_lists, shadows)
+    params = function.params + tuple(shadows.values()) + tape_lists
     regions = analyse_regions(augmented.block, params)
     memory = Memory(regions, params, function.results)
 
     def sweep(values: Values, tape: Tape, fusions: dict[Region, Fusion]) -> _Emission:
         run = BackwardSweep(augmented, regions, activity, derivatives, values)
         emission = _Emission(regions, run, tape, fusions, fresh)
-        emission.emit(seeding, inputs)
+        emission.emit(request.seeding, inputs)
         return emission
 
-    keeps_shadows = shadows is not None
+    keeps_shadows = request.shadows is not None
     refused: frozenset[Place] = frozenset()
     overwritten = frozenset(augmented.old_value.values())
     while True:
@@ -277,7 +251,7 @@ class _Emission:
             for var in visit.definitions(region.block[position])
         }
 
-    def emit(self, seeding: Seeding, inputs: list[ir.Var]) -> None:
+    def emit(self, seeding: Callable[[BackwardSweep, Scope], None], inputs: list[ir.Var]) -> None:
         """Emit both sweeps."""
         self.tape.create(self.forward)
         scope = Scope(self.regions.root, self.backward)

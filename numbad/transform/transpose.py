@@ -2,14 +2,18 @@
 
 The backward part is linear in the cotangents: it is the transpose of what forward mode computes, so
 that its own reverse-mode derivative with respect to the cotangents gives the tangents. That it is
-linear is seen from the result, which then does not read the cotangents; a backward part that clips
-them, say, is not.
+linear is seen from the result, which then does not depend on the cotangents; that of a backward
+part that clips them, say, does.
 """
 
 from __future__ import annotations
 
+from collections.abc import Hashable
 from dataclasses import replace
+from typing import assert_never
 
+from numbad.analysis.memory import Memory
+from numbad.analysis.regions import analyse as analyse_regions
 from numbad.errors import NoRule
 from numbad.ir import nodes as ir
 from numbad.ir import visit
@@ -68,8 +72,8 @@ def _check_linear(
     derivative: ir.CustomDerivative,
     origin: ir.Origin | None,
 ) -> None:
-    """Check that nothing but the lengths of the cotangents is read."""
-    if set(seeds) & _contents_read(linear):
+    """Check that the tangents do not depend on the cotangents, but for their lengths."""
+    if _Dependence(linear, seeds).reaches_results():
         raise NoRule(
             f"the rule of `{derivative.title}` has no forward mode.",
             origin=origin,
@@ -79,22 +83,68 @@ def _check_linear(
         )
 
 
-def _contents_read(function: ir.Function) -> set[ir.Operand]:
-    """Return the values that are read for more than the lengths of arrays."""
-    read: set[ir.Operand] = set(function.results)
-    size = -1
-    while size != len(read):
-        size = len(read)
-        for statement in visit.walk(function.body):
-            match statement:
-                case ir.Let(_, ir.Shape()):
-                    continue
-                case ir.Let(target, expr) if target not in read and not ir.has_effect(expr):
-                    continue
-                case _:
-                    read.update(visit.operands(statement))
-                    read.update(visit.region_results(statement))
-    return read
+class _Dependence:
+    """What depends on the contents of some parameters: values, and memory by its alias class."""
+
+    def __init__(self, function: ir.Function, params: tuple[ir.Var, ...]) -> None:
+        self.function = function
+        regions = analyse_regions(function.body, function.params)
+        self.memory = Memory(regions, function.params, function.results)
+        self.found: set[Hashable] = {self._key(param) for param in params}
+        self.decides = False
+        size = -1
+        while size != len(self.found):
+            size = len(self.found)
+            for statement in visit.walk(function.body):
+                self._statement(statement)
+
+    def reaches_results(self) -> bool:
+        """Whether a result, or which statements run, depends on the parameters."""
+        return self.decides or self._depends(*self.function.results)
+
+    def _key(self, var: ir.Var) -> Hashable:
+        return self.memory.of(var) if is_memory(var.type) else var
+
+    def _depends(self, *operands: ir.Operand) -> bool:
+        return any(isinstance(o, ir.Var) and self._key(o) in self.found for o in operands)
+
+    def _mark(self, target: ir.Operand, *sources: ir.Operand) -> None:
+        if isinstance(target, ir.Var) and self._depends(*sources):
+            self.found.add(self._key(target))
+
+    def _statement(self, statement: ir.Stmt) -> None:
+        match statement:
+            case ir.Let(_, ir.Shape()):
+                pass
+            case ir.Let(target, ir.Invoke(_, args)):
+                for written in (target, *args):
+                    if written is target or is_memory(written.type):
+                        self._mark(written, *args)
+            case ir.Let(target, expr):
+                self._mark(target, *visit.expr_operands(expr))
+            case ir.Store(array, index, value) | ir.Accumulate(array, index, value):
+                self._mark(array, value, *index)
+            case ir.Append(array, value):
+                self._mark(array, value)
+            case ir.Effect(args=args) | ir.Raise(args=args):
+                self.decides |= self._depends(*args)
+            case ir.For(_, start, stop, step, carried):
+                self.decides |= self._depends(start, stop, step)
+                self._carried(carried)
+            case ir.While(carried, _, condition):
+                self.decides |= self._depends(condition)
+                self._carried(carried)
+            case ir.If(condition, _, _, merges):
+                self.decides |= self._depends(condition)
+                for merge in merges:
+                    self._mark(merge.result, merge.if_true, merge.if_false)
+            case _:
+                assert_never(statement)
+
+    def _carried(self, carried: tuple[ir.Carried, ...]) -> None:
+        for item in carried:
+            self._mark(item.inner, item.init, item.next)
+            self._mark(item.result, item.inner, item.init)
 
 
 def _assemble(
@@ -116,7 +166,7 @@ def _assemble(
         # Of a cotangent only the lengths are read, so that any array of them will do.
         type_ = tangent_type(result.type)
         if type_ is not None:
-            seeds.append(_dual(block, result, None))
+            seeds.append(_dual(block, result))
     directions = [None if seed is None else fresh.var(seed.type, seed.name) for seed in taken]
     given = (*kept, *seeds, *(direction for direction in directions if direction is not None))
     body, found = visit.inline(linear, given, fresh)
@@ -125,7 +175,7 @@ def _assemble(
     dots: list[ir.Operand] = []
     wanted = [result for result in results if tangent_type(result.type) is not None]
     for result, tangent in zip(wanted, tangents, strict=True):
-        dots.append(_dual(block, result, 0.0) if tangent is None else next(remaining))
+        dots.append(_dual(block, result) if tangent is None else next(remaining))
     return ir.Function(
         f"{forward.name}_tangent",
         (*forward.params, *(direction for direction in directions if direction is not None)),
@@ -135,14 +185,13 @@ def _assemble(
     )
 
 
-def _dual(block: BlockBuilder, result: ir.Operand, fill: float | None) -> ir.Operand:
-    """Return a tangent or cotangent of a result: zero, or with undefined elements."""
+def _dual(block: BlockBuilder, result: ir.Operand) -> ir.Operand:
+    """Return zeros of the type and shape of a result's tangent."""
+    type_ = tangent_type(result.type)
     if not is_memory(result.type):
-        type_ = tangent_type(result.type)
         assert type_ is not None
         return arith.zero(type_)
     type_ = shadow_type(result.type)
     assert isinstance(type_, Array) and isinstance(result, ir.Var)
     shape = tuple(block.let(arith.ZERO.type, ir.Shape(result, axis)) for axis in range(type_.ndim))
-    start = None if fill is None else arith.zero(type_.dtype)
-    return block.let(type_, ir.Alloc(shape, start, "shadow"))
+    return block.let(type_, ir.Alloc(shape, arith.zero(type_.dtype), "shadow"))

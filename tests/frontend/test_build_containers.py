@@ -146,26 +146,26 @@ def dict_local(x):
 
 @case(x5)
 def lists(x):
-    l = []
+    kept = []
     for v in x:
         if v > 0:
-            l.append(v * v)
+            kept.append(v * v)
     s = 0.0
-    for a in l:
+    for a in kept:
         s += a
-    return s + l[-1] + len(l)
+    return s + kept[-1] + len(kept)
 
 
 @case(x5)
 def listops(x):
-    l = [x[0], x[1]]
-    l.append(x[2])
-    l.insert(0, x[3])
-    l[1] = l[1] * 2
-    y = l.pop()
-    l += [y, y]
-    m = l[1:3] + [1.0] * 2
-    return sum(l) + sum(m) + l.index(x[3]) if False else sum(l) + sum(m)
+    kept = [x[0], x[1]]
+    kept.append(x[2])
+    kept.insert(0, x[3])
+    kept[1] = kept[1] * 2
+    y = kept.pop()
+    kept += [y, y]
+    m = kept[1:3] + [1.0] * 2
+    return sum(kept) + sum(m) + kept.index(x[3]) if False else sum(kept) + sum(m)
 
 
 @case(x5)
@@ -256,35 +256,35 @@ def branch_objects(x, n):
 
 @case(x5, 1)
 def branch_list_lengths(x, n):
-    l = [x[0]]
+    kept = [x[0]]
     if n > 0:
-        l.append(x[1])
-        l.append(x[2])
+        kept.append(x[1])
+        kept.append(x[2])
     else:
-        l.append(x[3])
+        kept.append(x[3])
     s = 0.0
-    for v in l:
+    for v in kept:
         s += v
-    return s + len(l)
+    return s + len(kept)
 
 
 @case(x5, 1)
 def branch_new_lists(x, n):
     if n > 0:
-        l = [x[0], x[1]]
+        kept = [x[0], x[1]]
     else:
-        l = [x[2]]
-    return sum(l)
+        kept = [x[2]]
+    return sum(kept)
 
 
 @case(x5)
 def list_in_loop(x):
     s = 0.0
     for i in range(len(x)):
-        l = []
+        kept = []
         for j in range(i):
-            l.append(x[j])
-        s += sum(l) + len(l)
+            kept.append(x[j])
+        s += sum(kept) + len(kept)
     return s
 
 
@@ -305,11 +305,11 @@ def stack_list(x):
 
 @case(x5)
 def list_of_arrays(x):
-    l = []
+    kept = []
     for i in range(len(x)):
-        l.append(x * x[i])
+        kept.append(x * x[i])
     s = 0.0
-    for a in l:
+    for a in kept:
         s += np.sum(a)
     l2 = [x, x * 2]
     for a in l2:

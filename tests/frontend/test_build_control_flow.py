@@ -24,7 +24,7 @@ def prev_pattern(x):
     s = 0.0
     for i in range(len(x)):
         if i > 0:
-            s += prev * x[i]
+            s += prev * x[i]  # noqa: F821 (the first iteration does not read it)
         prev = x[i]
     return s
 

@@ -1,4 +1,4 @@
-"""The built program does what the function does in Python: instances of classes, inheritance, namedtuples with methods."""
+"""Built programs do what the functions do in Python: classes, inheritance, namedtuples."""
 
 import collections
 import dataclasses

@@ -1,4 +1,4 @@
-"""The built program does what the function does in Python: functions as values, dispatch on static things, and control flow around them."""
+"""Built programs do what the functions do in Python: functions as values, static dispatch."""
 
 import math
 
@@ -118,13 +118,13 @@ def mixed_if(x):
         a = 1
         b = 2.0
         c = (1, 2.0)
-        l = [1.0]
+        items = [1.0]
     else:
         a = 2.5
         b = 3
         c = (2.5, 3)
-        l = [2]
-    return a + b + c[0] + c[1] + l[0]
+        items = [2]
+    return a + b + c[0] + c[1] + items[0]
 
 
 @case(x5)

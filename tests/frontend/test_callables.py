@@ -126,6 +126,11 @@ def test_dispatchers():
     assert resolve_callable(bare).options == {}
 
 
+def test_declared_locals_are_told():
+    typed = numba.njit(locals={"x": numba.float32})(lambda x: x)
+    assert resolve_callable(typed).locals == {"x": numba.float32}
+
+
 def test_declared_signatures_are_told():
     (signature,) = resolve_callable(with_signature).signatures
     assert signature.args == (numba.float32,)
@@ -134,7 +139,6 @@ def test_declared_signatures_are_told():
 @pytest.mark.parametrize(
     ("make", "reason"),
     [
-        (lambda: numba.njit(locals={"x": numba.float32})(lambda x: x), "locals"),
         (lambda: numba.jit(forceobj=True)(lambda x: x), "object mode"),
         (lambda: numba.cfunc("float64(float64)")(lambda x: x), "C callback"),
         (lambda: numba.guvectorize("(n)->(n)")(f), "generalised ufunc"),

@@ -298,13 +298,6 @@ def check_fits(builder: Builder, own: Dims, target: Dims) -> Stretch:
     return Stretch(tuple(axes))
 
 
-def same_lengths(first: Dims, second: Dims) -> bool:
-    """Whether two shapes are known to be equal."""
-    return len(first) == len(second) and all(
-        a.key == b.key for a, b in zip(first, second, strict=True)
-    )
-
-
 def total(builder: Builder, dims: Dims) -> Dim:
     """Number of elements."""
     if len(dims) == 1:

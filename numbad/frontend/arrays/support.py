@@ -147,15 +147,6 @@ def value_of(operand: ir.Operand) -> OperandValue:
     return OperandValue(operand)
 
 
-def known_number(value: Value) -> Any:
-    """Python number of a constant value, or None."""
-    if isinstance(value, OperandValue) and isinstance(value.operand, ir.Const):
-        return value.operand.value
-    if isinstance(value, StaticValue) and isinstance(value.value, bool | int | float | complex):
-        return value.value
-    return None
-
-
 def is_none(value: Value | None) -> bool:
     """Whether an argument is absent or the constant None."""
     return value is None or (isinstance(value, StaticValue) and value.value is None)
