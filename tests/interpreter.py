@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from numbad import pipeline
+from numbad import calls, pipeline
 from numbad.ir import nodes as ir
 from numbad.ir.types import Array, Lanes, List, Scalar, Stack, Type
 
@@ -272,8 +272,12 @@ def interpreted() -> Iterator[None]:
         return Interpreter(program)
 
     before = pipeline.emit_module, pipeline.load_module
+    compiled = dict(calls._table)
+    calls._table.clear()
     pipeline.emit_module, pipeline.load_module = keep, load  # type: ignore[assignment]
     try:
         yield
     finally:
         pipeline.emit_module, pipeline.load_module = before
+        calls._table.clear()
+        calls._table.update(compiled)

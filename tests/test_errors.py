@@ -89,6 +89,13 @@ GOLDEN = {
               ^^^^^^^^
           Copy one of the arrays (`x.copy()`) so that they are distinct.
           See docs/errors.md#NB302""",
+    "InvalidRule": """
+        NB303 InvalidRule: It does not work.
+          model.py:7:5
+              y = g(x)
+              ^^^^^^^^
+          See docs/rules-for-users.md for what a rule takes and returns.
+          See docs/errors.md#NB303""",
     "CompilationFailed": """
         NB401 CompilationFailed: It does not work.
           model.py:7:5

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 
 from numbad.analysis.regions import Region, Regions
 from numbad.ir import nodes as ir
-from numbad.ir.types import List, is_memory
+from numbad.ir.types import is_memory
 
 
 @dataclass(eq=False)

@@ -12,7 +12,6 @@ from numbad.frontend.names import hint, is_introduced
 from numbad.frontend.signals import Skip
 from numbad.frontend.state import Code, Frame
 from numbad.frontend.values import Conflict, OperandValue, Pending, TupleValue, Value
-from numbad.ir import nodes as ir
 from numbad.ir.types import Scalar, Tuple, Type
 
 if TYPE_CHECKING:

@@ -188,6 +188,8 @@ class Builder(Emitter):
 
     def add_partners(self, id_: int, others: set[int]) -> None:
         """Note that an object stands for others, depending on the path taken."""
+        for other in tuple(others):
+            others = others | self.partners.get(other, set())
         others = others - {id_}
         self.partners.setdefault(id_, set()).update(others)
         for other in others:
@@ -196,9 +198,7 @@ class Builder(Emitter):
     def check_mutable(self, ref: Ref, node: ast.AST | None) -> None:
         """Refuse to change an object that belongs to the caller or may be one of several."""
         contents = self.state.heap[ref.id]
-        if isinstance(contents, DynamicList):
-            return
-        if contents.external:
+        if not isinstance(contents, DynamicList) and contents.external:
             self.error(
                 node,
                 f"{sequences.sentence(self.describe(Ref(ref.id)))} that was passed in is changed.",
@@ -206,7 +206,7 @@ class Builder(Emitter):
                 "Make a copy and return it, or use an array.",
             )
         partners = self.partners.get(ref.id, set())
-        if (contents.shared and not partners) or partners & merging.reachable(self.state):
+        if (contents.shared and not partners) or partners & set(merging.references(self.state)):
             self.error(
                 node,
                 f"{sequences.sentence(self.describe(Ref(ref.id)))} is changed that may be one of "

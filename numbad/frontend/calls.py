@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import ast
 import types as python_types
-from collections.abc import Hashable
 from typing import TYPE_CHECKING, Any
 
 from numbad import numba_bridge
@@ -326,7 +325,7 @@ def opaque_call(
         isinstance(value, OperandValue) and isinstance(value.type, Scalar | Array)
         for value in [*args, *kwargs.values()]
     )
-    if known and isinstance(found, Hashable):
+    if known and _is_hashable(found):
         types = tuple(value.type for value in args if isinstance(value, OperandValue))
         named = tuple((k, v.type) for k, v in kwargs.items() if isinstance(v, OperandValue))
         if numba_bridge.call_type(found, types, named) is not None:
@@ -340,6 +339,15 @@ def opaque_call(
         except Exception as failure:
             builder.type_error(node, f"`{name}` raises {type(failure).__name__}: {failure}.")
     builder.error(node, f"`{name}` cannot be differentiated.", callee.reason, "", NoRule)
+
+
+def _is_hashable(found: Any) -> bool:
+    """Whether the function can be looked up; those of ctypes only pretend to."""
+    try:
+        hash(found)
+    except TypeError:
+        return False
+    return True
 
 
 def _is_pure(found: Any) -> bool:

@@ -218,11 +218,19 @@ class Carrying:
     def _own(self, key: Key, installed: Ref, state: State) -> None:
         """Let the body change a carried object if no other name refers to it."""
         before = self.entry.frames[key[1]].get(key[2])
-        if isinstance(before, Ref) and merging.references(self.entry)[before.id] > 1:
-            self.shared.add(key)
-        contents = state.heap[installed.id]
-        if key not in self.shared and not isinstance(contents, DynamicList):
-            state.heap[installed.id] = replace(contents, shared=False)
+        if isinstance(before, Ref) and self._is_copied(before, self.entry, installed, state):
+            counts = merging.references(self.entry)
+            if merging.is_aliased(self.builder, before.id, counts):
+                self.shared.add(key)
+        if key not in self.shared:
+            state.heap[installed.id] = replace(state.heap[installed.id], shared=False)
+
+    def _is_copied(self, source: Ref, source_state: State, target: Ref, state: State) -> bool:
+        """Whether carrying an object makes another object of it: not so for lists of the IR."""
+        return not (
+            isinstance(source_state.heap[source.id], DynamicList)
+            and isinstance(state.heap[target.id], DynamicList)
+        )
 
     def _share(self, wanted: dict[Key, Any], final: State) -> bool:
         """Find carried objects that several names refer to; True if that was not known."""
@@ -231,8 +239,12 @@ class Carrying:
         found = False
         for key, template in wanted.items():
             source = self._source(key, final)
-            is_object = isinstance(template, Joined) and isinstance(source, Ref)
-            if is_object and counts[source.id] > 1 and key not in self.shared:
+            if not isinstance(template, Joined) or not isinstance(source, Ref):
+                continue
+            is_list = isinstance(template.contents, DynamicList)
+            if is_list and isinstance(final.heap[source.id], DynamicList):
+                continue
+            if key not in self.shared and merging.is_aliased(self.builder, source.id, counts):
                 self.shared.add(key)
                 found = True
         return found
@@ -481,8 +493,10 @@ class Carrying:
         after.frames[frame][name] = value
         if isinstance(template, Joined) and isinstance(value, Ref):
             before = self.entry.frames[frame].get(name)
-            if isinstance(before, Ref) and key not in self.shared:
-                self.builder.add_partners(value.id, {before.id})
+            if key not in self.shared:
+                after.heap[value.id] = replace(after.heap[value.id], shared=False)
+                if isinstance(before, Ref) and self._is_copied(before, self.entry, value, after):
+                    self.builder.add_partners(value.id, {before.id})
 
 
 def is_read_pending(entry: State, key: Key) -> bool:

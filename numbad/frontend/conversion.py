@@ -227,7 +227,7 @@ def instantiate_object(
 ) -> HeapObject:
     """Make the contents of an object from their template."""
     if isinstance(contents, DynamicList):
-        return DynamicList(next(source))
+        return DynamicList(next(source), contents.shared if shared is None else shared)
     items = tuple(instantiate(builder, item, source) for item in contents.items)
     flag = contents.shared if shared is None else shared
     match contents:

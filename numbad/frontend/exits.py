@@ -49,13 +49,12 @@ Node = TypeVar("Node", bound=ast.AST)
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """What jumps lead out of: a loop, or the function if ``is_loop`` is False.
+    """What jumps lead out of: a loop, or the function.
 
     ``go`` is the flag that the loop tests, ``returned`` the flag that tells a ``return`` from a
     ``break`` after the loop, where both occur.
     """
 
-    is_loop: bool = False
     go: str | None = None
     returned: str | None = None
 
@@ -171,7 +170,7 @@ class Lowering:
         jumps = exits(statement.body)
         if not jumps & {BREAK, RETURN}:
             lowered = copy.copy(statement)
-            lowered.body = self.block(statement.body, Scope(is_loop=True))
+            lowered.body = self.block(statement.body, Scope())
             lowered.orelse = []
             return [lowered], list(statement.orelse)
         go = self.names.new("go")
@@ -180,7 +179,7 @@ class Lowering:
         start = [_assign(go, _at(ast.Constant(True), statement), statement)]
         if returned is not None:
             start.append(_assign(returned, _at(ast.Constant(False), statement), statement))
-        body = self.block(statement.body, Scope(True, go, returned))
+        body = self.block(statement.body, Scope(go, returned))
         loop: ast.stmt
         if isinstance(statement, ast.For):
             loop = GuardedFor(statement.target, statement.iter, go, body)

@@ -320,6 +320,7 @@ def _set_object_item(
     value = bindings.settled(builder, value)
     match contents:
         case DynamicList(operand):
+            builder.check_mutable(ref, node)
             _set_list_item(builder, operand, index, value, node)
             return
         case ListObject(items):

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from numbad import numba_bridge, structure
+from numbad import structure
 from numbad.frontend import folding
 from numbad.frontend.values import (
     DictObject,

@@ -302,13 +302,24 @@ class _Merger:
         return value
 
     def _partner(self, value: Ref, one: Source, other: Source) -> None:
-        sources = {side.id for side in (one, other) if isinstance(side, Ref)}
-        self.builder.add_partners(value.id, sources & self.known)
+        """Note that a merged object stands for the objects of both sides."""
+        builder = self.builder
+        sources: set[int] = set()
+        for path, side in ((self.first, one), (self.second, other)):
+            if isinstance(side, Ref):
+                is_list = isinstance(path.state.heap[side.id], DynamicList)
+                if not is_list:
+                    sources.add(side.id)
+        contents = builder.state.heap[value.id]
+        if isinstance(contents, DynamicList) and not sources:
+            # Both sides refer to lists that exist at run time: so does the merged one.
+            builder.state.heap[value.id] = DynamicList(contents.operand)
         for source in sources:
             # Names that share an object on one path may be two objects on the other.
             same = self.made_from.setdefault(source, set())
-            self.builder.add_partners(value.id, same)
+            builder.add_partners(value.id, same | builder.partners.get(source, set()))
             same.add(value.id)
+        builder.add_partners(value.id, sources & self.known)
         if isinstance(one, Ref) and isinstance(other, Ref):
             self.joined[(one.id, other.id)] = value
 
@@ -403,9 +414,10 @@ def references(
     return counts
 
 
-def reachable(state: State) -> set[int]:
-    """Ids of the objects that some name leads to."""
-    return set(references(state))
+def is_aliased(builder: Builder, id_: int, counts: Counter[int]) -> bool:
+    """Whether several names may refer to an object, by ``counts`` of ``references``."""
+    partners = builder.partners.get(id_, set())
+    return counts[id_] > 1 or any(counts[partner] > 0 for partner in partners)
 
 
 def _is_cheap(block: ir.Block) -> bool:

@@ -13,7 +13,7 @@ and is simply inlined.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from numbad.frontend import conversion, templates
@@ -42,7 +42,6 @@ class Recursive:
     result: Any = None
     extras: tuple[ir.Var, ...] = ()
     is_done: bool = False
-    invokes: list[Any] = field(default_factory=list)
 
 
 def key_of(builder: Builder, code: Code, parent: int | None, bound: dict[str, Value]) -> Any:

@@ -65,8 +65,8 @@ class Code:
         self.function = function
         self.declared = dict(declared or {})
         self.name = node.name
-        self.is_generator = _is_generator(node)
         self.scope = scope_of(node)
+        self.is_generator = self.scope.is_generator
 
     def origin(self, node: ast.AST) -> Origin:
         """Where a node stands in the source."""
@@ -75,13 +75,17 @@ class Code:
 
 @dataclass(slots=True)
 class Scope:
-    """Names of one function: which are local, which are declared to be elsewhere."""
+    """Names of one function: which are local, which are declared to be elsewhere.
+
+    ``captured`` are those that functions inside read; ``loads`` counts how often each is read.
+    """
 
     locals: frozenset[str]
     globals: frozenset[str]
     nonlocals: frozenset[str]
     captured: frozenset[str]
     loads: Counter[str]
+    is_generator: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +129,7 @@ def scope_of(node: ast.FunctionDef) -> Scope:
         frozenset(nonlocal_names),
         frozenset(captured),
         loads_of(node),
+        _is_generator(node),
     )
     _scopes[id(node)] = (node, scope)
     return scope

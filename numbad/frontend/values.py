@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 
 from numbad.ir import nodes as ir
-from numbad.ir.types import Array, List, Scalar, Type
+from numbad.ir.types import Array, Scalar, Type
 
 if TYPE_CHECKING:
     from numbad.frontend.state import Code
@@ -218,9 +218,13 @@ class ListObject:
 
 @dataclass(frozen=True, slots=True)
 class DynamicList:
-    """A list whose length is known at run time only: a list of the IR."""
+    """A list whose length is known at run time only: a list of the IR.
+
+    ``shared``: it may be a copy of a list that another name refers to, so it may be read only.
+    """
 
     operand: ir.Operand
+    shared: bool = False
 
 
 @dataclass(frozen=True, slots=True)

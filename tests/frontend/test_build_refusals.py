@@ -45,7 +45,7 @@ plain = Plain()
 def read_before_bound(x):
     for i in range(3):
         s = q * x[i]  # noqa: F821
-        q = 1.0  # noqa: F841
+        q = 1.0
     return s
 
 

@@ -56,7 +56,6 @@ if TYPE_CHECKING:
     from numbad.frontend.builder import Builder
 
 Step = Callable[[Operands, ir.Operand, Index], Sequence[ir.Operand]]
-Start = Callable[[], Sequence[ir.Operand]]
 
 
 @dataclass(frozen=True, slots=True)
