@@ -14,8 +14,8 @@ import numpy as np
 from numbad import calls
 from numbad.ir.types import Array, tangent_type
 from numbad.pipeline import Compilation
-from numbad.results import as_leaf, gradient_of, taker
-from numbad.structure import Leaf, flatten, leaves, unflatten
+from numbad.results import as_leaf, flatten_partly, gradient_of, taker
+from numbad.structure import flatten, leaves, unflatten
 from numbad.stub import MISS, Stub, make_stub
 
 # Signatures that a reusable derivative keeps a short way for.
@@ -299,7 +299,7 @@ vjp = pullback
 def _seeds(compilation: Compilation, y_bar: Any, shapes: list[tuple[int, ...]]) -> list[Any]:
     """Return the seeds of the entry for a cotangent of the result's structure."""
     tree = compilation.built.result
-    given = [y_bar] if isinstance(tree, Leaf) else _flatten_with_none(y_bar, tree)
+    given = flatten_partly(y_bar, tree)
     seeds = []
     for value, leaf, shape, is_seeded in zip(
         given, leaves(tree), shapes, compilation.seeded, strict=True
@@ -316,19 +316,6 @@ def _seeds(compilation: Compilation, y_bar: Any, shapes: list[tuple[int, ...]]) 
 
 def _zero(shape: tuple[int, ...]) -> Any:
     return np.zeros(shape) if shape else 0.0
-
-
-def _flatten_with_none(value: Any, tree: Any) -> list[Any]:
-    if value is None:
-        return [None] * sum(1 for _ in leaves(tree))
-    if isinstance(tree, Leaf):
-        return [value]
-    from numbad.structure import children, parts
-
-    found: list[Any] = []
-    for part, child in zip(parts(value, tree), children(tree), strict=True):
-        found += _flatten_with_none(part, child)
-    return found
 
 
 def pushforward(
@@ -414,7 +401,7 @@ def jvp(
     flat = calls.entry_leaves(compilation, f, values, kwargs)
     for position in chosen:
         tree = compilation.request.args[position]
-        given = _flatten_with_none(tangents[position], tree)
+        given = flatten_partly(tangents[position], tree)
         for leaf, value, primal in zip(
             leaves(tree), given, flatten(values[position], tree), strict=True
         ):

@@ -8,12 +8,14 @@ cells is checked to be the same at each call, so that nothing stale is ever run.
 from __future__ import annotations
 
 import functools
+import inspect
 import types as python_types
 import weakref
 from collections.abc import Callable, Hashable, Sequence
 from typing import Any, Protocol
 
 import numpy as np
+from numba.core.errors import NumbaError
 
 from numbad.config import config
 from numbad.emit.diagnose import explain, raise_at_origin
@@ -89,8 +91,6 @@ def positions(function: Any, wrt: Any, count: int) -> tuple[int, ...]:
 
 
 def _parameter_names(function: Any) -> list[str]:
-    import inspect
-
     return list(inspect.signature(getattr(function, "py_func", function)).parameters)
 
 
@@ -190,8 +190,6 @@ def run(
     compilation: Compilation, entry: Callable[..., Any], leaves: Sequence[Any]
 ) -> tuple[Any, ...]:
     """Call generated code; compile errors are told in terms of the user's source."""
-    from numba.core.errors import NumbaError
-
     try:
         found = entry(*leaves)
     except DifferentiationError:

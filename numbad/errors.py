@@ -181,8 +181,7 @@ class SourceUnavailable(DifferentiationError):
     code = "NB201"
     default_why = "The compiled engine reads the source of a function to differentiate it."
     default_remedy = (
-        "Define the function in a file or a notebook cell, or give it a rule with\n"
-        "@numbad.adjoint."
+        "Define the function in a file or a notebook cell, or give it a rule with\n@numbad.adjoint."
     )
 
 

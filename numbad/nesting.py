@@ -83,9 +83,7 @@ def walk(builder: Builder, function: Value, args: list[Value], node: ast.AST | N
     used = visit.free_vars(body) | {r for r in results if isinstance(r, ir.Var)}
     defined = visit.defined_vars(body) | set(params)
     captured = sorted(used - defined, key=lambda var: var.id)
-    walked = ir.Function(
-        "inner", (*params, *captured), body, results, builder.origin(node)
-    )
+    walked = ir.Function("inner", (*params, *captured), body, results, builder.origin(node))
     return Walked(walked, (*actual, *captured), result)
 
 
@@ -150,9 +148,7 @@ class Nesting:
             case _Reusable():
                 return found.call
             case Derivative():
-                reusable = _Reusable(
-                    self, StaticValue(found.function), found.wrt, found.with_value
-                )
+                reusable = _Reusable(self, StaticValue(found.function), found.wrt, found.with_value)
                 return reusable.call
             case _:
                 rule = declare.lookup(found)
@@ -313,9 +309,7 @@ class Nesting:
             ):
                 type_ = tangent_type(operand.type)
                 if type_ is not None:
-                    seeds.append(
-                        direction if is_memory(type_) else builder.cast(direction, type_)
-                    )
+                    seeds.append(direction if is_memory(type_) else builder.cast(direction, type_))
         program = ir.Program(walked.function, dict(builder.callees))
         tangent = forward(program, wrt, self.derivatives, "inner_tangent")
         results = splice(builder, tangent.program, (*walked.actual, *seeds))

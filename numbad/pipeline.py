@@ -283,9 +283,7 @@ def _tangent(request: Request, built: Built) -> Compilation:
     )
 
 
-def _finish(
-    request: Request, built: Built, program: ir.Program, **facts: Any
-) -> Compilation:
+def _finish(request: Request, built: Built, program: ir.Program, **facts: Any) -> Compilation:
     program = _executable(_checked(program))
     options = _options(built.options)
     emitted = emit_module(program, _title(request, built), options)

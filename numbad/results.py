@@ -14,7 +14,17 @@ from typing import Any, assert_never
 import numpy as np
 
 from numbad.ir.types import Array, Scalar, tangent_type
-from numbad.structure import Leaf, Mapping_, Record, Sequence_, Static, Tree
+from numbad.structure import (
+    Leaf,
+    Mapping_,
+    Record,
+    Sequence_,
+    Static,
+    Tree,
+    children,
+    leaves,
+)
+from numbad.structure import parts as parts_of
 
 
 def gradient_of(tree: Tree, value: Any, take: Callable[[Any, Leaf], Any], zeros: bool) -> Any:
@@ -60,6 +70,18 @@ def gradient_of(tree: Tree, value: Any, take: Callable[[Any, Leaf], Any], zeros:
 def record_class(name: str, fields: tuple[str, ...]) -> Any:
     """Return the namedtuple class for the gradient of an object."""
     return namedtuple(name, fields)
+
+
+def flatten_partly(value: Any, tree: Tree) -> list[Any]:
+    """Return the leaves of a gradient or tangent, of which any part may be None."""
+    if value is None:
+        return [None] * sum(1 for _ in leaves(tree))
+    if isinstance(tree, Leaf):
+        return [value]
+    found: list[Any] = []
+    for part, child in zip(parts_of(value, tree), children(tree), strict=True):
+        found += flatten_partly(part, child)
+    return found
 
 
 def zero_like(value: Any, leaf: Leaf) -> Any:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from numbad import calls
+from numbad.errors import NonScalarOutput
 from numbad.pipeline import Compilation
 
 
@@ -54,8 +55,6 @@ def code_adjoint(f: Callable[..., Any], *args: Any, wrt: Any = None, **kwargs: A
     >>> "x_bar" in numbad.code_adjoint(lambda x: x * x, 2.0)
     True
     """
-    from numbad.errors import NonScalarOutput
-
     try:
         return _compilation(f, args, kwargs, "gradient", wrt).emitted.text
     except NonScalarOutput:

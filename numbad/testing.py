@@ -10,7 +10,7 @@ import numpy as np
 from numbad import calls
 from numbad.api import gradient, jvp, pullback
 from numbad.ir.types import Array, Scalar, Type, is_complex, tangent_type
-from numbad.results import zero_like
+from numbad.results import flatten_partly, zero_like
 from numbad.structure import Leaf, Tree, describe, flatten, leaves, unflatten
 
 _TOLERANCES = {"float64": (1e-6, 1e-8), "float32": (2e-2, 1e-3)}
@@ -129,7 +129,7 @@ def _check_first_order(
     precision = _precision(trees)
     y, y_dot = jvp(f, _copied(args), directions)
     result = describe(y)
-    expected = _flat_result(y_dot, result)
+    expected = flatten_partly(y_dot, result)
     relative, absolute = _TOLERANCES[precision]
     relative = rtol if rtol is not None else relative
     absolute = atol if atol is not None else absolute
@@ -143,7 +143,7 @@ def _check_first_order(
         None
         if tangent_type(leaf.type) is None
         else _draw(tangent_type(leaf.type), np.shape(v), rng)
-        for leaf, v in zip(leaves(result), _flat_result(y, result), strict=True)
+        for leaf, v in zip(leaves(result), flatten_partly(y, result), strict=True)
     ]
     seeds = unflatten(y_bar, result)
     _, back = pullback(f, *_copied(args))
@@ -154,7 +154,7 @@ def _check_first_order(
             continue
         alone = [d if p == position else None for p, d in enumerate(directions)]
         _, part = jvp(f, _copied(args), alone)
-        forward_sum = _inner(_known(y_bar), _known(_flat_result(part, result), y_bar))
+        forward_sum = _inner(_known(y_bar), _known(flatten_partly(part, result), y_bar))
         reverse_sum = _inner(_flat(cotangents[position], tree), flatten(direction, tree))
         scale = max(abs(forward_sum), abs(reverse_sum), 1.0)
         if not abs(forward_sum - reverse_sum) <= tight * scale:
@@ -167,19 +167,6 @@ def _check_first_order(
 def _known(values: list[Any], mask: list[Any] | None = None) -> list[Any]:
     mask = values if mask is None else mask
     return [v for v, m in zip(values, mask, strict=True) if m is not None]
-
-
-def _flat_result(value: Any, tree: Tree) -> list[Any]:
-    if value is None:
-        return [None] * sum(1 for _ in leaves(tree))
-    if isinstance(tree, Leaf):
-        return [value]
-    from numbad.structure import children, parts
-
-    found: list[Any] = []
-    for part, child in zip(parts(value, tree), children(tree), strict=True):
-        found += _flat_result(part, child)
-    return found
 
 
 def _precision(trees: list[Tree]) -> str:
@@ -223,7 +210,7 @@ def _against_differences(
                     new = np.asarray(value + step * d, dtype=_element(leaf.type).name)
                     parts.append(new if isinstance(leaf.type, Array) else new[()])
             moved.append(unflatten(parts, tree))
-        return _flat_result(f(*moved), result)
+        return flatten_partly(f(*moved), result)
 
     best = float("inf")
     for step in _STEPS[precision]:

@@ -42,7 +42,7 @@ _SAMPLED = {
     "tests/frontend/arrays/": 8,
     "tests/programs/test_originals.py": 8,
     "tests/rules/test_conformance.py": 3,
-    "tests/transform/test_programs.py": 4,
+    "tests/transform/test_programs.py::test_compiled": 2,
     "tests/transform/test_random_programs.py": 3,
 }
 

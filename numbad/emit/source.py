@@ -281,7 +281,14 @@ class _FunctionPrinter:
         if self._is_choice(branch):
             return self._choice(branch)
         then = self._captured(lambda: self._arm(branch, branch.then, taken=True))
-        orelse = self._captured(lambda: self._arm(branch, branch.orelse, taken=False))
+        # Each arm is printed once: an arm that is printed to see if it is empty, and again as what
+        # it turns out to be, would take time exponential in the length of an `elif` chain.
+        inner = self._only_branch(branch) if then else None
+        if inner is not None:
+            self.shown = None
+            orelse = self._captured(lambda: self._if(inner, "elif"), deeper=0)
+        else:
+            orelse = self._captured(lambda: self._arm(branch, branch.orelse, taken=False))
         if not then and not orelse:
             return None
         condition = self.print.operand(branch.condition)
@@ -292,12 +299,9 @@ class _FunctionPrinter:
             self._comment(branch.origin)
         self._line(f"{keyword} {condition}:", branch.origin)
         self._append(then)
-        inner = self._only_branch(branch) if orelse else None
-        if inner is not None:
-            self._if(inner, "elif")
-        elif orelse:
+        if orelse and inner is None:
             self._line("else:", branch.origin)
-            self._append(orelse)
+        self._append(orelse)
         return None
 
     def _arm(self, branch: ir.If, block: ir.Block, *, taken: bool) -> None:
@@ -307,13 +311,15 @@ class _FunctionPrinter:
             copies = [(m.result, m.if_true if taken else m.if_false) for m in branch.merges]
             self._copies(copies, branch.origin)
 
-    def _captured(self, write: Callable[[], None]) -> list[tuple[str, ir.Origin | None]]:
-        """Return the lines that ``write`` would add, indented once; none if only comments."""
+    def _captured(
+        self, write: Callable[[], None], deeper: int = 1
+    ) -> list[tuple[str, ir.Origin | None]]:
+        """Return the lines that ``write`` would add, indented so much; none if only comments."""
         outer, self.text = self.text, Text()
         shown, placeholders = self.shown, self.placeholders
-        self.depth += 1
+        self.depth += deeper
         write()
-        self.depth -= 1
+        self.depth -= deeper
         inner, self.text = self.text, outer
         if all(line.lstrip().startswith("#") for line in inner.lines):
             self.shown, self.placeholders = shown, placeholders

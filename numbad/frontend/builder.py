@@ -206,7 +206,7 @@ class Builder(Emitter):
                 "Make a copy and return it, or use an array.",
             )
         partners = self.partners.get(ref.id, set())
-        if (contents.shared and not partners) or partners & set(merging.references(self.state)):
+        if contents.shared or partners & set(merging.references(self.state)):
             self.error(
                 node,
                 f"{sequences.sentence(self.describe(Ref(ref.id)))} is changed that may be one of "

@@ -88,6 +88,7 @@ class Carrying:
         self.templates: dict[Key, Any] = {}
         self.needed: set[Key] = set()
         self.shared: set[Key] = set()
+        self.stands_for: dict[Key, set[int]] = {}
         self.seen: dict[str, Template] = {}
         self.loads = loads_of(node) if node is not None else None
         self.record = builder.loop_record(node)
@@ -222,6 +223,8 @@ class Carrying:
             counts = merging.references(self.entry)
             if merging.is_aliased(self.builder, before.id, counts):
                 self.shared.add(key)
+            self.builder.add_partners(installed.id, {before.id})
+        self.builder.add_partners(installed.id, self.stands_for.get(key, set()))
         if key not in self.shared:
             state.heap[installed.id] = replace(state.heap[installed.id], shared=False)
 
@@ -247,6 +250,8 @@ class Carrying:
             if key not in self.shared and merging.is_aliased(self.builder, source.id, counts):
                 self.shared.add(key)
                 found = True
+            partners = {source.id} | self.builder.partners.get(source.id, set())
+            self.stands_for[key] = partners & self.known
         return found
 
     def _object_template(self, one: HeapObject, other: HeapObject) -> HeapObject:
@@ -493,10 +498,11 @@ class Carrying:
         after.frames[frame][name] = value
         if isinstance(template, Joined) and isinstance(value, Ref):
             before = self.entry.frames[frame].get(name)
+            if isinstance(before, Ref) and self._is_copied(before, self.entry, value, after):
+                self.builder.add_partners(value.id, {before.id})
+            self.builder.add_partners(value.id, self.stands_for.get(key, set()))
             if key not in self.shared:
                 after.heap[value.id] = replace(after.heap[value.id], shared=False)
-                if isinstance(before, Ref) and self._is_copied(before, self.entry, value, after):
-                    self.builder.add_partners(value.id, {before.id})
 
 
 def is_read_pending(entry: State, key: Key) -> bool:

@@ -12,7 +12,7 @@ import functools
 import operator
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from numbad.frontend import conversion, templates
@@ -311,9 +311,8 @@ class _Merger:
                 if not is_list:
                     sources.add(side.id)
         contents = builder.state.heap[value.id]
-        if isinstance(contents, DynamicList) and not sources:
-            # Both sides refer to lists that exist at run time: so does the merged one.
-            builder.state.heap[value.id] = DynamicList(contents.operand)
+        # A list of the IR is one at run time: merging two of them makes no other list.
+        builder.state.heap[value.id] = replace(contents, shared=False)
         for source in sources:
             # Names that share an object on one path may be two objects on the other.
             same = self.made_from.setdefault(source, set())

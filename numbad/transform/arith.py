@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import operator
 
+import numpy as np
+
 from numbad.ir import nodes as ir
 from numbad.ir.build import BlockBuilder
 from numbad.ir.types import (
@@ -119,8 +121,6 @@ def cast(block: BlockBuilder, operand: ir.Operand, type_: Type) -> ir.Operand:
         if is_real(type_) and not isinstance(operand.value, complex):
             return ir.Const(float(operand.value), type_)
     if is_complex(operand.type) and not is_complex(type_):
-        import numpy as np
-
         part = Scalar("float32" if operand.type.name == "complex64" else "float64")  # type: ignore[union-attr]
         return cast(block, block.call(part, np.real, operand), type_)
     return block.let(type_, ir.Cast(operand))

@@ -13,7 +13,8 @@ from numbad.analysis.memory import Memory
 from numbad.analysis.regions import analyse as analyse_regions
 from numbad.ir import nodes as ir
 from numbad.ir import visit
-from numbad.ir.types import is_memory
+from numbad.ir.types import List, is_memory
+from numbad.rules import registry
 
 
 def remove_dead(function: ir.Function) -> ir.Function:
@@ -124,8 +125,6 @@ class _Liveness:
 
     def _length(self, array: ir.Var) -> None:
         """The length of a list depends on what was appended to it."""
-        from numbad.ir.types import List
-
         if isinstance(array.type, List):
             self.read_memory(array)
 
@@ -148,8 +147,6 @@ class _Liveness:
 
 
 def _is_impure(call: ir.Call) -> bool:
-    from numbad.rules import registry
-
     return registry.is_impure(call.fn)
 
 

@@ -32,6 +32,7 @@ from numbad.ir.types import (
 )
 from numbad.rules.forms import LinearRule, PairRule, ScalarRule, ZeroDerivative
 from numbad.transform import arith, custom, transpose
+from numbad.transform.arrays import add_into, copy_into
 from numbad.transform.augment import shadow_type
 from numbad.transform.derivatives import (
     RESULT,
@@ -516,8 +517,6 @@ class _Forward:
 
     def _pair_call(self, target: ir.Var, call: ir.Call, body: object, out: BlockBuilder) -> None:
         """A rule gives one term per argument; the tangent is the sum over the varying ones."""
-        from numbad.transform.arrays import add_into, copy_into
-
         assert callable(body)
         reads_result = takes_result(body)
         tangent_types: list[Type] = []

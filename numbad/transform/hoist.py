@@ -18,6 +18,7 @@ from numbad.analysis.regions import analyse as analyse_regions
 from numbad.ir import nodes as ir
 from numbad.ir import visit
 from numbad.ir.types import Array, is_integer, is_memory
+from numbad.rules import registry
 from numbad.transform.reuse import canonical
 
 _HOISTED: frozenset[Any] = frozenset(
@@ -248,8 +249,6 @@ def _is_plain(value: ir.Operand, array: ir.Var) -> bool:
 
 
 def _is_pure(call: ir.Call) -> bool:
-    from numbad.rules import registry
-
     return registry.lookup(call.fn) is not None and not registry.is_impure(call.fn)
 
 

@@ -180,6 +180,68 @@ def test_an_endless_loop_left_by_return():
     assert numbad.gradient(series, 0.3, 1e-13)[0] == pytest.approx(expected, rel=1e-6)
 
 
+# --- correlations by cases ------------------------------------------------------------------------
+
+
+@numba.njit
+def tabulated(x):
+    if x < 0.5:
+        y = x * 1.0 + 0.0
+    elif x < 1.5:
+        y = x * 2.0 + 1.0
+    elif x < 2.5:
+        y = x * 3.0 + 2.0
+    elif x < 3.5:
+        y = x * 4.0 + 3.0
+    elif x < 4.5:
+        y = x * 5.0 + 4.0
+    elif x < 5.5:
+        y = x * 6.0 + 5.0
+    elif x < 6.5:
+        y = x * 7.0 + 6.0
+    elif x < 7.5:
+        y = x * 8.0 + 7.0
+    elif x < 8.5:
+        y = x * 9.0 + 8.0
+    elif x < 9.5:
+        y = x * 10.0 + 9.0
+    elif x < 10.5:
+        y = x * 11.0 + 10.0
+    elif x < 11.5:
+        y = x * 12.0 + 11.0
+    elif x < 12.5:
+        y = x * 13.0 + 12.0
+    elif x < 13.5:
+        y = x * 14.0 + 13.0
+    elif x < 14.5:
+        y = x * 15.0 + 14.0
+    elif x < 15.5:
+        y = x * 16.0 + 15.0
+    elif x < 16.5:
+        y = x * 17.0 + 16.0
+    elif x < 17.5:
+        y = x * 18.0 + 17.0
+    elif x < 18.5:
+        y = x * 19.0 + 18.0
+    elif x < 19.5:
+        y = x * 20.0 + 19.0
+    elif x < 20.5:
+        y = x * 21.0 + 20.0
+    elif x < 21.5:
+        y = x * 22.0 + 21.0
+    elif x < 22.5:
+        y = x * 23.0 + 22.0
+    elif x < 23.5:
+        y = x * 24.0 + 23.0
+    else:
+        y = x
+    return y * y
+
+
+def test_a_long_chain_of_cases():
+    assert numbad.gradient(tabulated, 20.2) == pytest.approx((2 * 21.0 * (20.2 * 21.0 + 20.0),))
+
+
 # --- arrays -------------------------------------------------------------------------------------
 
 
