@@ -411,14 +411,15 @@ class Writer:
             index = self.new("i")
             names = list(scope.ints)
             bound_name = self.pick(names) if names else "2"
+            largest = scope.ints.get(bound_name, 2)
             head, top = self.pick(
                 (
-                    (f"range({bound_name})", 3),
+                    (f"range({bound_name})", largest),
                     ("range(3)", 2),
-                    (f"range({bound_name}, -1, -1)", 5),
-                    (f"range(1, {bound_name} + 2)", 5),
+                    (f"range({bound_name}, -1, -1)", largest),
+                    (f"range(1, {bound_name} + 2)", largest + 1),
                     ("range(0, 6, 2)", 4),
-                    (f"range({bound_name} - 1)", 3),
+                    (f"range({bound_name} - 1)", largest),
                 )
             )
             head = f"for {index} in {head}:"
@@ -433,7 +434,7 @@ class Writer:
         counter = self.new("k")
         bound = self.pick(list(scope.ints)) if scope.ints else "3"
         inner = scope.inner(in_loop=True, trips=scope.trips * 4)
-        inner.ints[counter] = 4
+        inner.ints[counter] = max(scope.ints.get(bound, 3), 1)
         body = self.block(inner, max(1, self.size // 3))
         extra = f" and {self.pick(scope.floats)} < {self.constant()}" if self.chance(30) else ""
         head = f"while {counter} < {bound}{extra}:"

@@ -316,7 +316,10 @@ class ExpressionPrinter:
                 return f"({text})" if type_.cls is None else f"{self._class(type_)}({text})"
             case Opaque(numba_type) if str(numba_type) == "none":
                 return "None"
-            case Stack() | Opaque():
+            case Stack(item):
+                new_stack = self.references.kernel("stack", "new_stack")
+                return f"{new_stack}({self.literals.dtype(item)})"
+            case Opaque():
                 raise InternalError(f"A value of type {type_} is never assigned.")
             case _:
                 assert_never(type_)

@@ -30,7 +30,17 @@ from numbad.analysis.regions import Region, Regions
 from numbad.ir import nodes as ir
 from numbad.ir import visit
 from numbad.ir.build import BlockBuilder, Fresh
-from numbad.ir.types import INT64, Array, List, Scalar, Tuple, Type, is_memory, tangent_type
+from numbad.ir.types import (
+    INT64,
+    Array,
+    List,
+    Scalar,
+    Tuple,
+    Type,
+    element_of,
+    is_memory,
+    tangent_type,
+)
 from numbad.transform import arith, custom
 from numbad.transform.custom import CustomCall
 from numbad.transform.derivatives import RESULT
@@ -107,6 +117,9 @@ class _Augmenter:
         self.pairs = pairs
         self.tape_lists = tape_lists
         self.passed_shadows = shadows
+        # Functions that are invoked may change the length of a list: then its shadow grows and
+        # shrinks along with it. Otherwise it is made in the backward sweep.
+        self._mirrors_lists = bool(pairs.program.callees)
         self.tuple_shadows: dict[tuple[ir.Operand, int], ir.Var] = {}
         self._restorable: dict[AliasClass, bool] = {}
         self.result = Augmented((), shadow=dict(shadows), tape_lists=tape_lists)
@@ -162,7 +175,7 @@ class _Augmenter:
             self._statement(region, position, statement, block)
             match statement:
                 case ir.Let(target, ir.Alloc()) if isinstance(target.type, List):
-                    if self._is_active_memory(target) and not is_memory(target.type.item):
+                    if target in self.result.backward_only.values():
                         created.append(target)
                 case _:
                     pass
@@ -193,10 +206,18 @@ class _Augmenter:
                     self._save(region, position, target, RESULT, target, block)
                 if self._is_active_memory(target):
                     self._companion(target, expr, block)
+                elif isinstance(expr, ir.Pop) and self._mirrors_lists:
+                    if self._is_active_memory(expr.array):
+                        shadow = self.result.shadow[expr.array]
+                        block.let(element_of(shadow.type), ir.Pop(shadow))
             case ir.Append(array, value, origin):
                 block.emit(statement)
                 if self._is_active_memory(value):
                     block.emit(ir.Append(self.result.shadow[array], self._shadow(value), origin))
+                elif self._mirrors_lists and self._is_active_memory(array):
+                    shadow = self.result.shadow[array]
+                    zero = arith.zero(element_of(shadow.type))
+                    block.emit(ir.Append(shadow, zero, origin))
             case ir.Store(array, index) | ir.Accumulate(array, index):
                 if self._is_restorable(array):
                     assert isinstance(array.type, Array)
@@ -338,6 +359,10 @@ class _Augmenter:
             case ir.Alloc(shape) if isinstance(target.type, List):
                 if is_memory(target.type.item):
                     block.emit(ir.Let(self._define(target), expr, block.origin))
+                elif self._mirrors_lists:
+                    shadow = self._define(target)
+                    fill = arith.zero(element_of(shadow.type))
+                    block.emit(ir.Let(shadow, ir.Alloc(shape, fill, "shadow"), block.origin))
                 else:
                     # Made in the backward sweep, from the list's final length.
                     self._backward_only(target)
