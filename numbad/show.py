@@ -52,7 +52,7 @@ def code_adjoint(f: Callable[..., Any], *args: Any, wrt: Any = None, **kwargs: A
     Examples
     --------
     >>> import numbad
-    >>> "x_bar" in numbad.code_adjoint(lambda x: x * x, 2.0)
+    >>> "def" in numbad.code_adjoint(lambda x: x * x, 2.0)
     True
     """
     try:

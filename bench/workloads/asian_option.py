@@ -147,4 +147,7 @@ WORKLOAD = Workload(
     wrt=(0, 1, 2, 3, 4),
     hand={"hand": hand_adjoint},
     peers={"jax": jax_factory, "jax, cumsum": jax_cumsum_factory, "torch": torch_factory},
+    reasons={
+        "hand": ("it reverses the product through its logarithm and skips paths without payoff"),
+    },
 )

@@ -240,4 +240,7 @@ WORKLOAD = Workload(
     wrt=(0, 1, 2, 3, 4),
     hand={"hand": hand_adjoint},
     peers={"jax": jax_factory, "torch": torch_factory},
+    reasons={
+        "hand": ("it gathers, and writes states straight into the tape; ours scatters"),
+    },
 )

@@ -258,4 +258,7 @@ WORKLOAD = Workload(
     wrt=(0, 1, 2),
     hand={"hand": hand_adjoint},
     peers={"jax": jax_factory, "torch": torch_factory, "warp": warp_factory},
+    reasons={
+        "hand": ("it shares the reciprocals and skips guards for zero cotangents"),
+    },
 )

@@ -161,4 +161,7 @@ WORKLOAD = Workload(
     hand={"hand": hand_adjoint},
     peers={"jax": jax_factory},
     numbad=numbad_factory,
+    reasons={
+        "hand": ("one forward part and two seeds; ours runs it for each seed"),
+    },
 )

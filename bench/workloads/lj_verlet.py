@@ -236,4 +236,7 @@ WORKLOAD = Workload(
     wrt=(0, 1),
     hand={"hand": hand_adjoint},
     peers={"jax": jax_factory, "torch": torch_factory},
+    reasons={
+        "hand": ("it writes positions straight into the tape slot of the next step"),
+    },
 )

@@ -250,4 +250,7 @@ WORKLOAD = Workload(
     wrt=(0, 1),
     hand={"hand": hand_adjoint},
     peers={"jax": jax_factory, "torch": torch_factory, "warp": warp_factory},
+    reasons={
+        "hand": ("it stores the softmax as the ready cotangent and writes states into tape slots"),
+    },
 )

@@ -91,4 +91,7 @@ WORKLOAD = Workload(
         "torch.compile": torch_compile_factory,
         "autograd": autograd_factory,
     },
+    reasons={
+        "hand": ("it keeps x[i + 1] for the next iteration and folds the factors of 2 and 100"),
+    },
 )

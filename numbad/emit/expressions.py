@@ -333,6 +333,10 @@ class ExpressionPrinter:
         match type_:
             case List(item):
                 element = self.zero(item) if fill is None else self.operand(fill)
+                if isinstance(item, Array) and item.layout == "A" and item.ndim:
+                    element += (
+                        "[::1]"  # a step makes the layout general, as that of the list's items
+                    )
                 return f"[{element}] * {self.operand(shape[0], PRODUCT + 1)}"
             case Array(dtype, ndim, layout):
                 fortran = layout == "F" and ndim > 1

@@ -13,7 +13,6 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from numbad import numba_bridge
 from numbad.errors import TypeInferenceFailed
 from numbad.frontend import arrays, bindings, calls, live
 from numbad.frontend.builder import Builder
@@ -353,15 +352,3 @@ def _object_tree(
         case RecordObject(cls, names):
             return Record(cls, names, items)
     builder.internal_error("an object of an unknown kind is returned")
-
-
-__all__ = [
-    "Built",
-    "Dependency",
-    "Parameter",
-    "Session",
-    "build",
-    "build_rule",
-    "build_rule_body",
-    "numba_bridge",
-]

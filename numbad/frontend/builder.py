@@ -34,7 +34,6 @@ from numbad.frontend import (
 from numbad.frontend.emitter import Emitter
 from numbad.frontend.state import Code, Frame, LoopRecord, State
 from numbad.frontend.values import (
-    NONE,
     DynamicList,
     HeapObject,
     ListObject,
@@ -332,6 +331,3 @@ class _Resolver(Cloner):
     def define(self, var: ir.Var) -> ir.Var:
         """Keep a definition as it is."""
         return var
-
-
-__all__ = ["NONE", "Builder", "Code", "Frame"]

@@ -7,27 +7,21 @@ Handlers of numbers are in ``builtins_numbers``, those of sequences and iterable
 from __future__ import annotations
 
 import ast
-import builtins as python
 import operator
-import sys
-import types as python_types
 from typing import TYPE_CHECKING, Any
 
 import numba
 
 from numbad import numba_bridge
 from numbad.frontend import bindings, builtins_numbers, builtins_sequences, classes
-from numbad.frontend.builtins_numbers import convert
 from numbad.frontend.registry import Handler, Table
 from numbad.frontend.values import (
     NONE,
     BoundMethod,
     BuiltinMethod,
     FunctionValue,
-    IteratorValue,
     OperandValue,
     PartialValue,
-    RangeValue,
     Ref,
     StaticValue,
     SuperValue,
@@ -35,7 +29,6 @@ from numbad.frontend.values import (
     Value,
 )
 from numbad.ir import nodes as ir
-from numbad.ir.types import INT64
 
 if TYPE_CHECKING:
     from numbad.frontend.builder import Builder
@@ -268,14 +261,3 @@ BUILTINS: dict[Any, Handler] = {
     **builtins_sequences.TABLE,
     **_OTHERS.entries,
 }
-
-__all__ = [
-    "BUILTINS",
-    "INT64",
-    "IteratorValue",
-    "RangeValue",
-    "convert",
-    "python",
-    "python_types",
-    "sys",
-]

@@ -12,16 +12,13 @@ import numpy as np
 from numbad import numba_bridge
 from numbad.frontend import bindings
 from numbad.frontend.registry import Handler, Table
-from numbad.frontend.sequences import describe
 from numbad.frontend.values import (
-    BoundMethod,
     OperandValue,
     OptionalValue,
     StaticValue,
     TupleValue,
     Value,
     is_array,
-    is_scalar,
 )
 from numbad.ir import nodes as ir
 from numbad.ir.types import (
@@ -31,9 +28,7 @@ from numbad.ir.types import (
     INT64,
     Array,
     Scalar,
-    is_complex,
     is_integer,
-    is_real,
 )
 from numbad.structure import SCALAR_NAMES
 
@@ -277,26 +272,3 @@ def _are_close(a: Any, b: Any, rel_tol: Any = 1e-09, abs_tol: Any = 0.0) -> Any:
         and math.isfinite(b)
         and abs(a - b) <= max(rel_tol * max(abs(a), abs(b)), abs_tol)
     )
-
-
-def is_number(value: Value) -> bool:
-    """Whether a value is a number, known or not."""
-    return is_scalar(value) or (
-        isinstance(value, StaticValue) and isinstance(value.value, int | float | complex)
-    )
-
-
-def class_of_number(builder: Builder, value: Value) -> str:
-    """Kind of a number: ``"bool"``, ``"integer"``, ``"real"`` or ``"complex"``."""
-    type_ = builder.as_scalar(value).type
-    if type_ == BOOL:
-        return "bool"
-    if is_integer(type_):
-        return "integer"
-    if is_complex(type_):
-        return "complex"
-    assert is_real(type_), describe(builder, value)
-    return "real"
-
-
-__all__ = ["TABLE", "BoundMethod", "class_of_number", "convert", "is_number"]

@@ -17,7 +17,6 @@ from numbad.errors import NoRule
 from numbad.frontend import bindings, classes, functions, operators, overloads
 from numbad.frontend.builtins import BUILTINS
 from numbad.frontend.callables import Callee, Kind, resolve_callable
-from numbad.frontend.generators import Consumer
 from numbad.frontend.sequences import describe, sentence
 from numbad.frontend.values import (
     BoundMethod,
@@ -37,8 +36,6 @@ from numbad.ir.types import Array, Opaque, Scalar, Tuple, Type
 
 if TYPE_CHECKING:
     from numbad.frontend.builder import Builder
-
-__all__ = ["Consumer", "apply"]
 
 
 def apply(

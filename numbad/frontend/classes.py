@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 from numbad.frontend import bindings
 from numbad.frontend.values import (
-    NONE,
     BoundMethod,
     OperandValue,
     RecordObject,
@@ -207,6 +206,3 @@ def class_of(builder: Builder, value: Value) -> type | None:
                 case DictObject():
                     return dict
     return None
-
-
-__all__ = ["NONE", "class_of", "construct", "is_instance"]

@@ -12,7 +12,6 @@ from numbad.frontend.values import (
     NONE,
     DictObject,
     GeneratorValue,
-    Ref,
     StaticValue,
     Value,
 )
@@ -137,6 +136,3 @@ def _conditions(builder: Builder, conditions: list[ast.expr], emit: Emit) -> Non
         return NONE
 
     builder.branch(condition, then, lambda: NONE)
-
-
-__all__ = ["Ref", "dict_of", "generator", "list_of", "run_generator"]

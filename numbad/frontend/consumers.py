@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from numbad.frontend import bindings, conditions, operators
 from numbad.frontend.sequences import items_of
-from numbad.frontend.values import OperandValue, TupleValue, Value, is_array, is_scalar
+from numbad.frontend.values import OperandValue, Value, is_array, is_scalar
 from numbad.ir import nodes as ir
 from numbad.ir.types import BOOL
 
@@ -147,6 +147,3 @@ def better(
     keys = [side if key is None else builder.apply(key, [side], {}, node) for side in (item, best)]
     condition = builder.as_condition(builder.binary(compare, keys[0], keys[1], node), node)
     return builder.branch(condition, lambda: item, lambda: best)
-
-
-__all__ = ["TupleValue", "any_equal", "collect", "fold", "reduce"]

@@ -16,10 +16,9 @@ from numbad.frontend.values import (
     StaticValue,
     TupleValue,
     Value,
-    is_scalar,
 )
 from numbad.ir import nodes as ir
-from numbad.ir.types import BOOL, INT64
+from numbad.ir.types import BOOL
 
 if TYPE_CHECKING:
     from numbad.frontend.builder import Builder
@@ -271,6 +270,3 @@ def _format(builder: Builder, node: ast.JoinedStr) -> Value:
 def _converted(value: object, conversion: int) -> str:
     converters: dict[int, Callable[[object], str]] = {ord("r"): repr, ord("a"): ascii}
     return converters.get(conversion, str)(value)
-
-
-__all__ = ["INT64", "evaluate", "is_scalar"]

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from numbad.frontend import bindings, items, operators
+from numbad.frontend import bindings, operators
 from numbad.frontend.sequences import describe, items_of, sentence
 from numbad.frontend.values import (
     NONE,
@@ -355,5 +355,3 @@ _LIST_METHODS: dict[str, Method] = {
     "index": _index,
     "count": _count,
 }
-
-__all__ = ["call", "delete_item", "items", "mapping_items"]

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 from numbad.frontend import conversion, templates
 from numbad.frontend.signals import DeadEnd, RecursionFound, Skip
 from numbad.frontend.state import Code
-from numbad.frontend.values import Conflict, OperandValue, Ref, Value
+from numbad.frontend.values import Conflict, Ref, Value
 from numbad.ir import nodes as ir
 from numbad.ir.build import BlockBuilder
 from numbad.ir.visit import Cloner, free_vars
@@ -261,6 +261,3 @@ def invoke(
             for position, type_ in enumerate(types)
         ]
     return conversion.instantiate(builder, recursive.result, iter(leaves))
-
-
-__all__ = ["OperandValue", "find", "found", "guarded", "invoke", "key_of"]

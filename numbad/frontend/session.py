@@ -6,7 +6,6 @@ from collections.abc import Callable
 from functools import cached_property
 from typing import Any
 
-from numbad import numba_bridge
 from numbad.frontend.registry import Handler
 from numbad.ir.types import Type
 
@@ -82,6 +81,3 @@ class Session:
         """Type of ``fn(*args)``; None to ask Numba."""
         rule = self.user_rules.get(fn) if self.has_user_rule(fn) else None
         return None if rule is None else rule(*types)
-
-
-__all__ = ["Session", "numba_bridge"]

@@ -15,7 +15,6 @@ from numbad.frontend.values import (
     NONE,
     OperandValue,
     StaticValue,
-    TupleValue,
     Value,
     is_array,
 )
@@ -282,6 +281,3 @@ def _delete(builder: Builder, target: ast.expr) -> None:
             methods.delete_item(builder, owner, builder.evaluate(index), target)
         case _:
             builder.error(target, "`del` of this is not supported.")
-
-
-__all__ = ["TupleValue", "assign_target", "run", "run_block", "unpack"]

@@ -206,10 +206,13 @@ class _Augmenter:
                     self._save(region, position, target, RESULT, target, block)
                 if self._is_active_memory(target):
                     self._companion(target, expr, block)
-                elif isinstance(expr, ir.Pop) and self._mirrors_lists:
-                    if self._is_active_memory(expr.array):
-                        shadow = self.result.shadow[expr.array]
-                        block.let(element_of(shadow.type), ir.Pop(shadow))
+                elif (
+                    isinstance(expr, ir.Pop)
+                    and self._mirrors_lists
+                    and self._is_active_memory(expr.array)
+                ):
+                    mirrored = self.result.shadow[expr.array]
+                    block.let(element_of(mirrored.type), ir.Pop(mirrored))
             case ir.Append(array, value, origin):
                 block.emit(statement)
                 if self._is_active_memory(value):
@@ -360,9 +363,9 @@ class _Augmenter:
                 if is_memory(target.type.item):
                     block.emit(ir.Let(self._define(target), expr, block.origin))
                 elif self._mirrors_lists:
-                    shadow = self._define(target)
-                    fill = arith.zero(element_of(shadow.type))
-                    block.emit(ir.Let(shadow, ir.Alloc(shape, fill, "shadow"), block.origin))
+                    grown = self._define(target)
+                    fill = arith.zero(element_of(grown.type))
+                    block.emit(ir.Let(grown, ir.Alloc(shape, fill, "shadow"), block.origin))
                 else:
                     # Made in the backward sweep, from the list's final length.
                     self._backward_only(target)

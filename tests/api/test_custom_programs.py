@@ -84,7 +84,7 @@ def repeated(x, n, m):
 def recursive(x, n):
     if n == 0:
         return np.sum(x)
-    x = decayed(np.abs(x) + 0.1, 2)
+    x = np.sin(np.abs(x) + 0.1)
     return recursive(x * 0.5, n - 1) + distance(x, 3.0 * x)
 
 

@@ -1,3 +1,4 @@
+# ruff: noqa: F821
 """The built program does what the function does in Python: control flow."""
 
 import math
@@ -24,7 +25,7 @@ def prev_pattern(x):
     s = 0.0
     for i in range(len(x)):
         if i > 0:
-            s += prev * x[i]  # noqa: F821 (the first iteration does not read it)
+            s += prev * x[i]
         prev = x[i]
     return s
 

@@ -173,3 +173,43 @@ def empty_array(x, y):
     for v in x:
         s += v
     return s + np.sum(x * x)
+
+
+@program(lambda r: (r.uniform(0.5, 1.5, 5), r.uniform(0.5, 1.5, 5), r.uniform(0.5, 1.5), 4))
+def layouts_merged_in_loop(a, b, y, n):
+    v = b[::-1]
+    for i in range(n):
+        if i == 1:
+            v = b
+        elif i == 2:
+            v = a.copy()
+        v[0] = v[1] * y
+        y = v[0] + y * v[2]
+    return v[0] * y
+
+
+@program(lambda r: (r.uniform(0.5, 1.5, 6), r.uniform(0.5, 1.5)))
+def strided_view_or_new_array(b, x):
+    v = b[::2]
+    if x > 0.1:
+        v = np.sin(v) * x
+    else:
+        b[0] = 2.0
+    v[1] = v[0] * b[2]
+    return v[1] * v[2] + b[2]
+
+
+@program(lambda r: (r.uniform(0.5, 1.5, 4), 3))
+def array_rebound_on_a_condition(a, n):
+    s = 0.0
+    for i in range(n, -1, -1):
+        if i > 1:
+            a = 0.5 * a
+        s += a[i] * a[0]
+    k = 0
+    while k < n:
+        k += 1
+        if k != 2:
+            a = a * s
+        s = s + 0.1 * a[k]
+    return s
