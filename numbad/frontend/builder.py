@@ -24,6 +24,7 @@ from numbad.frontend import (
     calls,
     carrying,
     expressions,
+    generators,
     items,
     live,
     loops,
@@ -75,7 +76,7 @@ class Builder(Emitter):
         self.active_loops: list[loops.ActiveLoop] = []
         self.carryings: dict[int, carrying.Carrying] = {}
         self.ambient: list[set[tuple[int, str]]] = []
-        self.consumer: calls.Consumer | None = None
+        self.consumer: generators.Consumer | None = None
         self.kept_frames: set[int] = set()
         self.lambdas: dict[int, ast.FunctionDef] = {}
         self.nested_codes: dict[int, Code] = {}

@@ -103,7 +103,7 @@ def _static(
             if result is not NotImplemented:
                 return result  # type: ignore[no-any-return]
     if numba_bridge.is_numba_scalar_class(found):
-        from numbad.frontend.builtins import convert
+        from numbad.frontend.builtins_numbers import convert
 
         return convert(builder, found, args, node)
     if session.has_rule(found):

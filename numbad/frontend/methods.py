@@ -90,7 +90,7 @@ def _of_number(
         case "item" | "copy" | "sum":
             return receiver
         case "astype" if len(args) == 1:
-            from numbad.frontend.builtins import convert
+            from numbad.frontend.builtins_numbers import convert
 
             return convert(builder, builder.as_static(args[0], "The type"), [receiver], node)
         case _:
