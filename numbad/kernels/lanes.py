@@ -125,9 +125,14 @@ class LanesClassType(Callable, DTypeSpec, Opaque):
         return self.instance_type
 
     def get_call_type(self, context: Any, args: Any, kws: Any) -> Any:
-        """Lanes are made from one number."""
-        if len(args) == 1 and not kws and isinstance(args[0], types.Number):
+        """Lanes are made from one number, or from as many lanes of another float type."""
+        if len(args) != 1 or kws:
+            return None
+        (given,) = args
+        if isinstance(given, types.Number):
             return signature(self.instance_type, self.instance_type.dtype)
+        if isinstance(given, LanesType) and given.count == self.instance_type.count:
+            return signature(self.instance_type, given)
         return None
 
     def get_call_signatures(self) -> tuple[Any, bool]:
@@ -142,7 +147,7 @@ class LanesClassType(Callable, DTypeSpec, Opaque):
 @register_model(LanesType)
 class _LanesModel(models.PrimitiveModel):
     def __init__(self, manager: Any, fe_type: LanesType) -> None:
-        element = ir.FloatType() if fe_type.dtype.bitwidth == 32 else ir.DoubleType()
+        element = manager.lookup(fe_type.dtype).get_value_type()
         super().__init__(manager, fe_type, ir.VectorType(element, fe_type.count))
 
 
@@ -162,7 +167,8 @@ def _lower_class(context: Any, builder: Any, type_: Any, value: Any) -> Any:
 # --- arithmetic -----------------------------------------------------------------------------------
 
 
-def _splat(context: Any, builder: Any, number: Any, type_: LanesType) -> Any:
+def splat(context: Any, builder: Any, number: Any, type_: LanesType) -> Any:
+    """Return a vector of the type with the number in all lanes."""
     vector = context.get_value_type(type_)
     undefined = ir.Constant(vector, ir.Undefined)
     single = builder.insert_element(undefined, number, _I32(0))
@@ -170,9 +176,20 @@ def _splat(context: Any, builder: Any, number: Any, type_: LanesType) -> Any:
     return builder.shuffle_vector(single, undefined, mask)
 
 
-@lower_builtin(LanesClassType, types.Any)
+@lower_builtin(LanesClassType, types.Number)
 def _lower_splat(context: Any, builder: Any, sig: Any, args: Any) -> Any:
-    return _splat(context, builder, args[0], sig.return_type)
+    return splat(context, builder, args[0], sig.return_type)
+
+
+@lower_builtin(LanesClassType, LanesType)
+def _lower_conversion(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+    source, target = sig.args[0].dtype, sig.return_type.dtype
+    vector = context.get_value_type(sig.return_type)
+    if source == target:
+        return args[0]
+    if source.bitwidth < target.bitwidth:
+        return builder.fpext(args[0], vector)
+    return builder.fptrunc(args[0], vector)
 
 
 def _operand_type(type_: types.Type, result: LanesType) -> types.Type | None:
@@ -207,7 +224,7 @@ def _register_binary(function: Any, instruction: str) -> None:
     def lower(context: Any, builder: Any, sig: Any, args: Any) -> Any:
         result = sig.return_type
         values = [
-            value if type_ == result else _splat(context, builder, value, result)
+            value if type_ == result else splat(context, builder, value, result)
             for type_, value in zip(sig.args, args, strict=True)
         ]
         return getattr(builder, instruction)(*values)

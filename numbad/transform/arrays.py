@@ -11,11 +11,12 @@ from numbad.ir.types import INT64, Array, List, Type
 from numbad.transform import arith
 
 
-def _nest(
+def nest(
     block: BlockBuilder,
     array: ir.Var,
     body: Callable[[BlockBuilder, tuple[ir.Operand, ...]], None],
 ) -> None:
+    """Emit a loop nest over the indices of an array, with ``body`` inside."""
     ndim = array.type.ndim if isinstance(array.type, Array) else 1
     builders = [block]
     indices: list[ir.Var] = []
@@ -57,7 +58,7 @@ def add_into(block: BlockBuilder, target: ir.Var, source: ir.Operand) -> None:
         value = arith.cast(inner, value, _element(target))
         inner.emit(ir.Accumulate(target, index, value, block.origin))
 
-    _nest(block, target, body)
+    nest(block, target, body)
 
 
 def copy_into(block: BlockBuilder, target: ir.Var, source: ir.Var) -> None:
@@ -67,7 +68,7 @@ def copy_into(block: BlockBuilder, target: ir.Var, source: ir.Var) -> None:
         value = inner.let(_element(source), ir.Load(source, index))
         inner.emit(ir.Store(target, index, value, block.origin))
 
-    _nest(block, target, body)
+    nest(block, target, body)
 
 
 def total(block: BlockBuilder, array: ir.Var) -> ir.Operand:
