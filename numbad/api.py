@@ -12,8 +12,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from numbad import calls
+from numbad.compilation import Compilation
 from numbad.ir.types import Array, tangent_type
-from numbad.pipeline import Compilation
 from numbad.results import as_leaf, flatten_partly, gradient_of, taker
 from numbad.structure import flatten, leaves, unflatten
 from numbad.stub import MISS, Stub, make_stub
@@ -129,9 +129,9 @@ def _differentiated(
 def _array_seeds(compilation: Compilation) -> list[str]:
     """Element types of the seeds that the entry still takes: those of 0-d array results."""
     types = [
-        tangent_type(result.type)
-        for result, is_seeded in zip(
-            compilation.built.program.entry.results, compilation.seeded, strict=True
+        tangent_type(type_)
+        for type_, is_seeded in zip(
+            compilation.built.interface.results, compilation.seeded, strict=True
         )
         if is_seeded
     ]
@@ -139,7 +139,7 @@ def _array_seeds(compilation: Compilation) -> list[str]:
 
 
 def _split_results(compilation: Compilation, found: tuple[Any, ...]) -> tuple[Any, tuple[Any, ...]]:
-    count = len(compilation.built.program.entry.results)
+    count = len(compilation.built.interface.results)
     return unflatten(found[:count], compilation.built.result), found[count:]
 
 
@@ -417,7 +417,7 @@ def jvp(
             # The program may write to its tangents, as it may to its arguments.
             flat.append(seed.copy() if isinstance(seed, np.ndarray) else seed)
     found = calls.run(compilation, compilation.entry, flat)
-    count = len(compilation.built.program.entry.results)
+    count = len(compilation.built.interface.results)
     y = unflatten(found[:count], compilation.built.result)
     varied = iter(found[count:])
     parts = []

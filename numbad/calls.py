@@ -17,12 +17,11 @@ from typing import Any, Protocol
 import numpy as np
 from numba.core.errors import NumbaError
 
+from numbad.compilation import Compilation, Request
 from numbad.config import config
-from numbad.emit.diagnose import explain, raise_at_origin
 from numbad.errors import AliasingError, DifferentiationError, EngineUnavailable
-from numbad.frontend.live import read
 from numbad.markers import Const
-from numbad.pipeline import Compilation, Request, compile_function
+from numbad.paths import read
 from numbad.structure import Leaf, Tree, describe, flatten
 
 _table: dict[Hashable, list[Compilation]] = {}
@@ -130,6 +129,8 @@ def compiled_for(
             candidate, function
         ):
             return candidate
+    from numbad.pipeline import compile_function
+
     made = compile_function(Request(function, trees, named, mode, wrt))
     _table.setdefault(key, []).insert(0, made)
     return made
@@ -177,10 +178,10 @@ def _check_overlap(compilation: Compilation, found: list[Any]) -> None:
                 and np.may_share_memory(found[position], value)
                 and np.shares_memory(found[position], value)
             ):
-                names = [compilation.built.program.entry.params[p].name for p in (position, other)]
+                names = [compilation.built.interface.parameters[p] for p in (position, other)]
                 raise AliasingError(
                     f"`{names[0]}` is written to and shares memory with `{names[1]}`.",
-                    origin=compilation.built.program.entry.origin,
+                    origin=compilation.built.interface.origin,
                     why="The derivative would mix the two arguments up.",
                     remedy="Pass a copy of one of them.",
                 )
@@ -195,8 +196,12 @@ def run(
     except DifferentiationError:
         raise
     except NumbaError as error:
+        from numbad.emit.diagnose import explain
+
         raise explain(error, compilation.emitted) from error
     except Exception as error:
+        from numbad.emit.diagnose import raise_at_origin
+
         raise_at_origin(error, compilation.emitted)
     return found if isinstance(found, tuple) else (found,)
 
@@ -213,7 +218,7 @@ def start_pullback(
     compilation: Compilation, leaves: Sequence[Any]
 ) -> tuple[tuple[Any, ...], Sweep]:
     """Run the primal; return its flat results and the function from seeds to cotangents."""
-    count = len(compilation.built.program.entry.results)
+    count = len(compilation.built.interface.results)
     if compilation.backward is not None:
         found = run(compilation, compilation.entry, leaves)
         kept = found[count:]

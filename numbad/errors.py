@@ -19,7 +19,7 @@ import linecache
 import os
 from typing import Any
 
-from numbad.ir.nodes import Origin
+from numbad.ir.origin import Origin
 
 DOCUMENT = "docs/errors.md"
 

@@ -16,10 +16,10 @@ from numba.extending import overload, typeof_impl
 
 from numbad import calls, numba_bridge
 from numbad.api import Derivative
+from numbad.compilation import Compilation
 from numbad.errors import TypeInferenceFailed
-from numbad.frontend.live import read
 from numbad.ir.types import Array, Scalar
-from numbad.pipeline import Compilation
+from numbad.paths import read
 from numbad.structure import Leaf, flatten
 
 
@@ -79,7 +79,7 @@ def _caller(
                     name = f"live{len(names)}"
                     names[name] = value
                     arguments.append(name)
-    count = len(compilation.built.program.entry.results)
+    count = len(compilation.built.interface.results)
     place = {position: number for number, position in enumerate(compilation.differentiated)}
     grads = []
     for position in picked:

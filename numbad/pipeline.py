@@ -11,26 +11,26 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from numbad.analysis import activity as activity_analysis
 from numbad.analysis.memory import Memory
 from numbad.analysis.regions import analyse as analyse_regions
+from numbad.compilation import Built, Compilation, Request
 from numbad.config import config
 from numbad.custom import declare
 from numbad.emit.load import load_module
-from numbad.emit.module import Emitted, emit_module
+from numbad.emit.module import emit_module
 from numbad.errors import NonScalarOutput, UnsupportedSyntax
-from numbad.frontend.build import Built, build, build_rule_body
+from numbad.frontend.build import build, build_rule_body
 from numbad.frontend.session import Session
 from numbad.ir import nodes as ir
 from numbad.ir import visit
 from numbad.ir.types import Array, Scalar, is_complex, is_memory, tangent_type
 from numbad.ir.verify import verify_program
 from numbad.nesting import Nesting
-from numbad.structure import Leaf, Mapping_, Record, Sequence_, Tree, leaves
+from numbad.structure import Leaf, Mapping_, Record, Sequence_, leaves
 from numbad.transform.derivatives import Derivatives
 from numbad.transform.forward import forward
 from numbad.transform.reverse import joint, reverse, split, without_unused_callees
@@ -42,68 +42,12 @@ lock = threading.RLock()
 derivatives = Derivatives(build_rule_body)
 
 
-@dataclass(frozen=True)
-class Request:
-    """What is compiled: a function for argument trees, in one mode.
-
-    ``mode`` is ``"primal"``, ``"gradient"``, ``"pullback"`` or ``"tangent"``; ``wrt`` lists the
-    positions of the positional arguments that are differentiated.
-    """
-
-    function: Callable[..., Any]
-    args: tuple[Tree, ...]
-    kwargs: tuple[tuple[str, Tree], ...]
-    mode: str
-    wrt: tuple[int, ...]
-
-
-@dataclass(frozen=True)
-class Compilation:
-    """Every stage of one compilation.
-
-    Attributes
-    ----------
-    built
-        The front end's result: IR of the primal, parameters, structure of the result.
-    program
-        IR of what was asked for.
-    emitted
-        Its source.
-    entry
-        The compiled function, over flat leaves.
-    differentiated
-        Positions of the entry's parameters that carry tangents or cotangents.
-    active, connected
-        For each differentiated parameter: whether there is a path with a slope; whether there is
-        a path at all, if only with slope zero.
-    seeded
-        For each result, whether it carries a tangent or cotangent.
-    written
-        Positions of the entry's array parameters that it writes to.
-    backward, replay
-        Of a pullback: its second half; or, where it cannot be taken apart, both sweeps.
-    """
-
-    request: Request
-    built: Built
-    program: ir.Program
-    emitted: Emitted
-    entry: Callable[..., Any]
-    differentiated: tuple[int, ...] = ()
-    active: tuple[bool, ...] = ()
-    connected: tuple[bool, ...] = ()
-    seeded: tuple[bool, ...] = ()
-    written: tuple[int, ...] = ()
-    backward: Compilation | None = None
-    replay: Compilation | None = None
-
-
 def compile_function(request: Request) -> Compilation:
     """Run all passes for a request."""
     with lock:
         session = DerivativeSession()
         built = build(request.function, request.args, dict(request.kwargs), session)
-        built = replace(built, program=_checked(simplify_program(built.program)))
+        built = built.with_program(_checked(simplify_program(built.program)))
         match request.mode:
             case "primal":
                 return _finish(request, built, built.program)
@@ -291,8 +235,8 @@ def _finish(request: Request, built: Built, program: ir.Program, **facts: Any) -
     return Compilation(
         request,
         built,
-        program,
-        emitted,
+        lambda: program,
+        lambda: emitted,
         entry,
         written=_written(built.program.entry),
         **facts,

@@ -6,8 +6,8 @@ from collections.abc import Callable
 from typing import Any
 
 from numbad import calls
+from numbad.compilation import Compilation
 from numbad.errors import NonScalarOutput
-from numbad.pipeline import Compilation
 
 
 def _compilation(

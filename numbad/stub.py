@@ -15,9 +15,9 @@ from typing import Any
 
 import numpy as np
 
-from numbad.frontend.live import Dependency, Parameter
+from numbad.compilation import Compilation
 from numbad.ir.types import BOOL, COMPLEX128, FLOAT64, INT64, Array, Scalar
-from numbad.pipeline import Compilation
+from numbad.paths import Dependency, Parameter
 from numbad.structure import Leaf
 
 MISS: Any = object()

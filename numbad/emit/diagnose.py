@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from typing import Any, NoReturn
 
-from numbad.emit.module import Emitted
+from numbad.emit.emitted import Emitted
 from numbad.errors import CompilationFailed
-from numbad.ir.nodes import Origin
+from numbad.ir.origin import Origin
 
 _PLACE = re.compile(r'File "(?P<file>[^"]+)", line (?P<line>\d+)')
 

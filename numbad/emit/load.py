@@ -20,7 +20,7 @@ from numba import njit
 
 from numbad import numba_bridge
 from numbad.config import config
-from numbad.emit.module import Emitted
+from numbad.emit.emitted import Emitted
 
 _modules: dict[tuple[Any, ...], python_types.ModuleType] = {}
 _lock = threading.Lock()

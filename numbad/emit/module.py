@@ -9,36 +9,16 @@ from __future__ import annotations
 import hashlib
 import re
 import types as python_types
-from dataclasses import dataclass, field
 from typing import Any
 
 import numbad
+from numbad.emit.emitted import Emitted
 from numbad.emit.literals import quoted
 from numbad.emit.needs import RESERVED, collect_references
 from numbad.emit.references import References
 from numbad.emit.source import Text, print_function
 from numbad.ir import nodes as ir
 from numbad.kernels.vector_math import fingerprint as fingerprint_of_machine
-
-
-@dataclass(frozen=True)
-class Emitted:
-    """A generated module.
-
-    Attributes
-    ----------
-    text : source of the module
-    origin_map : origin of each line, the first line of the text first
-    entry_name : name of the function to call
-    bindings : objects that the loader puts into the module's namespace, by name
-    digest : hash that names the file
-    """
-
-    text: str
-    origin_map: tuple[ir.Origin | None, ...]
-    entry_name: str
-    bindings: dict[str, Any] = field(default_factory=dict)
-    digest: str = ""
 
 
 def emit_module(

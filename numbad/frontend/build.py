@@ -10,14 +10,13 @@ from __future__ import annotations
 import ast
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
+from numbad.compilation import Built, interface_of
 from numbad.errors import TypeInferenceFailed
 from numbad.frontend import arrays, bindings, calls, live
 from numbad.frontend.builder import Builder
 from numbad.frontend.callables import Kind, resolve_callable
-from numbad.frontend.live import Dependency, Parameter
 from numbad.frontend.session import Session
 from numbad.frontend.signals import DeadEnd, Signal
 from numbad.frontend.source import load
@@ -39,34 +38,10 @@ from numbad.frontend.values import (
 from numbad.ir import nodes as ir
 from numbad.ir.types import Type
 from numbad.ir.visit import invoked
+from numbad.paths import Parameter
 from numbad.structure import Leaf, Mapping_, Record, Sequence_, Static, Tree, leaves
 
 ROOT = ("root",)
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Built:
-    """A program and how it is called.
-
-    Attributes
-    ----------
-    program : ir.Program
-        Its entry takes the leaves of ``parameters`` and returns those of ``result``, in order.
-    parameters : tuple of Parameter
-        The positional arguments, the keyword arguments, then live values.
-    result : Tree
-        Structure of the returned value.
-    dependencies : tuple of Dependency
-        What must be found unchanged at each call.
-    options : dict
-        Options of the user's dispatcher (``fastmath``, ``error_model`` ...).
-    """
-
-    program: ir.Program
-    parameters: tuple[Parameter, ...]
-    result: Tree
-    dependencies: tuple[Dependency, ...]
-    options: dict[str, Any]
 
 
 class _EntryCode(Code):
@@ -141,8 +116,10 @@ def build(
     value = _call(builder, fn, root, values, named)
     tree, operands = result_tree(builder, value)
     entry = _finish(builder, _name(fn), (*params, *builder.live.variables), operands, fn)
+    program = ir.Program(entry, _reachable_callees(builder, entry))
     return Built(
-        ir.Program(entry, _reachable_callees(builder, entry)),
+        lambda: program,
+        interface_of(program),
         (*parameters, *builder.live.parameters),
         tree,
         tuple(builder.live.dependencies),

@@ -24,7 +24,6 @@ from numbad.frontend.values import (
     FunctionValue,
     OperandValue,
     PartialValue,
-    Path,
     RecordObject,
     Ref,
     StaticValue,
@@ -33,6 +32,7 @@ from numbad.frontend.values import (
 )
 from numbad.ir import nodes as ir
 from numbad.ir.types import Array, Opaque, Scalar, Tuple, Type
+from numbad.paths import Path
 
 if TYPE_CHECKING:
     from numbad.frontend.builder import Builder

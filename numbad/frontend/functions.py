@@ -23,11 +23,11 @@ from numbad.frontend.values import (
     DictObject,
     FunctionValue,
     GeneratorValue,
-    Path,
     TupleValue,
     Value,
 )
 from numbad.ir.types import Type
+from numbad.paths import Path
 
 if TYPE_CHECKING:
     from numbad.frontend.builder import Builder

@@ -14,9 +14,10 @@ from dataclasses import dataclass, field
 from types import CellType
 from typing import TYPE_CHECKING, Any
 
-from numbad.frontend.values import HeapObject, Path, Value
+from numbad.frontend.values import HeapObject, Value
 from numbad.ir.nodes import Origin
 from numbad.ir.types import Type
+from numbad.paths import Path
 
 if TYPE_CHECKING:
     from numbad.frontend.source import Parsed

@@ -14,11 +14,10 @@ from typing import TYPE_CHECKING, Any, cast
 
 from numbad.ir import nodes as ir
 from numbad.ir.types import Array, Scalar, Type
+from numbad.paths import Path
 
 if TYPE_CHECKING:
     from numbad.frontend.state import Code
-
-Path = tuple[Any, ...]
 
 
 @dataclass(frozen=True, slots=True)

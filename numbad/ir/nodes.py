@@ -17,21 +17,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+from numbad.ir.origin import Origin as Origin  # noqa: PLC0414 - a name of this module too
 from numbad.ir.types import Type
-
-
-@dataclass(frozen=True, slots=True)
-class Origin:
-    """Where a statement comes from in the user's source."""
-
-    file: str
-    line: int
-    column: int
-    text: str
-    end_column: int | None = None
-
-    def __str__(self) -> str:
-        return f"{self.file.rsplit('/', 1)[-1]}:{self.line}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,10 +8,11 @@ from typing import Any
 
 import numpy as np
 
-from numbad.frontend.build import Built, build
-from numbad.frontend.live import read
+from numbad.compilation import Built
+from numbad.frontend.build import build
 from numbad.frontend.session import Session
 from numbad.ir.verify import verify_program
+from numbad.paths import read
 from numbad.structure import describe, flatten, leaves, unflatten
 from tests.interpreter import Interpreter
 

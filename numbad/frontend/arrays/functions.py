@@ -49,8 +49,8 @@ def _ufunc_handler(ufunc: np.ufunc) -> Handler:
 
 
 def _register_ufuncs() -> None:
-    for name in dir(np):
-        found = getattr(np, name)
+    # Submodules that NumPy loads on demand are in `dir`, but not in the namespace.
+    for found in list(vars(np).values()):
         if isinstance(found, np.ufunc) and found.nout == 1 and found.signature is None:
             HANDLERS.setdefault(found, _ufunc_handler(found))
 

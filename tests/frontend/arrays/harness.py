@@ -11,11 +11,11 @@ from typing import Any
 import numpy as np
 
 from numbad import structure
-from numbad.frontend import live
 from numbad.frontend.build import build
 from numbad.frontend.session import Session
 from numbad.ir import nodes as ir
 from numbad.ir.verify import verify_program
+from numbad.paths import read
 from tests.interpreter import Interpreter
 
 
@@ -41,7 +41,7 @@ def run(fn: Callable[..., Any], *args: Any) -> Any:
             case ("arg", position):
                 leaves.extend(structure.flatten(args[position], parameter.tree))
             case _:
-                found = live.read(parameter.path, fn)
+                found = read(parameter.path, fn)
                 leaves.extend(structure.flatten(found, parameter.tree))
     results = execute(built.program)(*leaves)
     count = len(built.program.entry.results)
