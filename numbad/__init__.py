@@ -20,6 +20,15 @@ from numbad.api import (
 from numbad.config import config
 from numbad.custom.declare import adjoint, custom_rule, nograd, refresh
 from numbad.errors import DifferentiationError, GradsKeyError
+from numbad.hessians import (
+    ValueGradHess,
+    diaghessian,
+    hessian,
+    hessian_reverse,
+    hvp,
+    withhessian,
+)
+from numbad.jacobians import jacobian, withjacobian
 from numbad.markers import Const, dropgrad, ignore_derivatives
 from numbad.show import code_adjoint, code_primal, code_tangent
 from numbad.testing import check_grads
@@ -31,6 +40,7 @@ __all__ = [
     "DifferentiationError",
     "GradsKeyError",
     "ValueAndGrad",
+    "ValueGradHess",
     "adjoint",
     "check_grads",
     "code_adjoint",
@@ -39,10 +49,15 @@ __all__ = [
     "config",
     "custom_rule",
     "derivative",
+    "diaghessian",
     "dropgrad",
     "grad",
     "gradient",
+    "hessian",
+    "hessian_reverse",
+    "hvp",
     "ignore_derivatives",
+    "jacobian",
     "jvp",
     "nograd",
     "pullback",
@@ -51,4 +66,6 @@ __all__ = [
     "value_and_grad",
     "vjp",
     "withgradient",
+    "withhessian",
+    "withjacobian",
 ]

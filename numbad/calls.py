@@ -108,11 +108,12 @@ def compiled(
     kwargs: dict[str, Any],
     mode: str,
     wrt: tuple[int, ...],
+    lanes: int = 1,
 ) -> Compilation:
     """Return the compilation for a call, from the table if it is still valid."""
     trees = tuple(describe(arg) for arg in args)
     named = tuple((name, describe(value)) for name, value in sorted(kwargs.items()))
-    return compiled_for(function, trees, named, mode, wrt)
+    return compiled_for(function, trees, named, mode, wrt, lanes)
 
 
 def compiled_for(
@@ -121,9 +122,10 @@ def compiled_for(
     named: tuple[tuple[str, Tree], ...],
     mode: str,
     wrt: tuple[int, ...],
+    lanes: int = 1,
 ) -> Compilation:
     """Return the compilation for arguments of the given structure."""
-    key = (function_key(function), trees, named, mode, wrt)
+    key = (function_key(function), trees, named, mode, wrt, lanes)
     for candidate in _table.get(key, ()):
         if all(each.holds(function) for each in candidate.built.dependencies) and _same_types(
             candidate, function
@@ -131,7 +133,7 @@ def compiled_for(
             return candidate
     from numbad.pipeline import compile_function
 
-    made = compile_function(Request(function, trees, named, mode, wrt))
+    made = compile_function(Request(function, trees, named, mode, wrt, lanes))
     _table.setdefault(key, []).insert(0, made)
     return made
 

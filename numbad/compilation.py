@@ -26,8 +26,9 @@ if TYPE_CHECKING:
 class Request:
     """What is compiled: a function for argument trees, in one mode.
 
-    ``mode`` is ``"primal"``, ``"gradient"``, ``"pullback"`` or ``"tangent"``; ``wrt`` lists the
-    positions of the positional arguments that are differentiated.
+    ``mode`` is ``"primal"``, ``"gradient"``, ``"pullback"``, ``"tangent"`` or one of
+    ``MATRIX_MODES``; ``wrt`` lists the positions of the positional arguments that are
+    differentiated; ``lanes`` is how many directions a sweep of a matrix mode carries.
     """
 
     function: Callable[..., Any]
@@ -35,6 +36,17 @@ class Request:
     kwargs: tuple[tuple[str, Tree], ...]
     mode: str
     wrt: tuple[int, ...]
+    lanes: int = 1
+
+
+MATRIX_MODES = (
+    "jacobian columns",
+    "jacobian rows",
+    "hessian columns",
+    "hessian rows",
+    "hessian diagonal",
+    "hessian product",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +133,11 @@ class Compilation:
         Positions of the entry's array parameters that it writes to.
     backward, replay
         Of a pullback: its second half; or, where it cannot be taken apart, both sweeps.
+    blocks
+        Of a matrix mode: for each differentiated result and each parameter at ``differentiated``,
+        whether the entry returns a matrix for them, behind its other results.
+    repeatable
+        Whether the primal can run twice without printing or drawing random numbers again.
     """
 
     request: Request
@@ -135,6 +152,8 @@ class Compilation:
     written: tuple[int, ...] = ()
     backward: Compilation | None = None
     replay: Compilation | None = None
+    blocks: tuple[tuple[bool, ...], ...] = ()
+    repeatable: bool = True
 
     @cached_property
     def program(self) -> ir.Program:

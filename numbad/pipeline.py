@@ -17,7 +17,7 @@ from typing import Any
 from numbad.analysis import activity as activity_analysis
 from numbad.analysis.memory import Memory
 from numbad.analysis.regions import analyse as analyse_regions
-from numbad.compilation import Built, Compilation, Request
+from numbad.compilation import MATRIX_MODES, Built, Compilation, Request
 from numbad.config import config
 from numbad.custom import declare
 from numbad.emit.load import load_module
@@ -30,9 +30,18 @@ from numbad.ir import visit
 from numbad.ir.types import Array, Scalar, is_complex, is_memory, tangent_type
 from numbad.ir.verify import verify_program
 from numbad.nesting import Nesting
-from numbad.structure import Leaf, Mapping_, Record, Sequence_, leaves
+from numbad.structure import Leaf, Mapping_, Record, Sequence_, Static, Tree, leaves
 from numbad.transform.derivatives import Derivatives
+from numbad.transform.directions import Chunks
 from numbad.transform.forward import forward
+from numbad.transform.jacobian_columns import Matrices, jacobian_columns
+from numbad.transform.jacobian_rows import jacobian_rows
+from numbad.transform.matrices import (
+    gradient_program,
+    hessian_columns,
+    hessian_product,
+    hessian_rows,
+)
 from numbad.transform.reverse import joint, reverse, split, without_unused_callees
 from numbad.transform.simplify import simplify_program
 
@@ -57,8 +66,13 @@ def compile_function(request: Request) -> Compilation:
                 return _tangent(request, built)
             case "pullback":
                 return _pullback(request, built)
+            case "jacobian columns" | "jacobian rows":
+                return _jacobian(request, built)
+            case "hessian product":
+                return _hessian_product(request, built)
             case mode:
-                raise AssertionError(f"no mode {mode}")
+                assert mode in MATRIX_MODES, f"no mode {mode}"
+                return _hessian(request, built)
 
 
 class DerivativeSession(Session):
@@ -128,7 +142,7 @@ def _paths(
     return tuple(connected.is_active(function.params[position]) for position in wrt)
 
 
-def _check_scalar_result(built: Built) -> None:
+def _check_scalar_result(built: Built, verb: str = "gradient") -> None:
     """Check that the (first) result is a real number."""
     tree = built.result
     is_list = isinstance(tree, Sequence_) and tree.cls is list
@@ -141,7 +155,7 @@ def _check_scalar_result(built: Built) -> None:
         return
     shown = type_ if type_ is not None else type(tree).__name__
     raise NonScalarOutput(
-        f"`gradient` needs a real number from `{built.program.entry.name}`, which returns {shown}.",
+        f"`{verb}` needs a real number from `{built.program.entry.name}`, which returns {shown}.",
         origin=built.program.entry.origin,
         why="Only a real scalar has a gradient.",
         remedy="Use `jacobian` for an array result, or `pullback` with a cotangent of its shape.",
@@ -188,7 +202,7 @@ def _pullback(request: Request, built: Built) -> Compilation:
         return _finish(request, built, forward_half, backward=backward, **facts)
     # Tapes of unknown length stay inside compiled code: the primal runs now, and each call of the
     # pullback runs both sweeps on a copy of the arguments as they were.
-    if not _is_repeatable(built.program):
+    if not is_repeatable(built.program):
         raise UnsupportedSyntax(
             f"`pullback` of `{built.program.entry.name}` would print or draw random numbers again.",
             origin=built.program.entry.origin,
@@ -199,7 +213,8 @@ def _pullback(request: Request, built: Built) -> Compilation:
     return _finish(request, built, built.program, replay=replay, **facts)
 
 
-def _is_repeatable(program: ir.Program) -> bool:
+def is_repeatable(program: ir.Program) -> bool:
+    """Whether a program can run twice without printing or drawing random numbers again."""
     for function in (program.entry, *program.callees.values()):
         for statement in visit.walk(function.body):
             match statement:
@@ -227,6 +242,100 @@ def _tangent(request: Request, built: Built) -> Compilation:
     )
 
 
+def _jacobian(request: Request, built: Built) -> Compilation:
+    program = _with_array_result(built)
+    wrt = _differentiated(request, built)
+    chunks = _chunks(request, built)
+    if request.mode == "jacobian columns":
+        made = jacobian_columns(program, wrt, (0,), chunks, derivatives)
+    else:
+        made = jacobian_rows(program, wrt, 0, chunks, derivatives)
+    return _finish(
+        request,
+        replace(built.with_program(program), result=_array_result(built)),
+        made.program,
+        differentiated=wrt,
+        connected=_paths(program.entry, wrt, (0,)),
+        blocks=made.blocks,
+    )
+
+
+def _chunks(request: Request, built: Built) -> Chunks:
+    name = _name(built, request.mode.replace(" ", "_"))
+    return Chunks(name, request.lanes, frozenset(_written(built.program.entry)))
+
+
+def _array_result(built: Built) -> Tree:
+    """Tree of what a Jacobian is taken of: the result, or the first argument if that is None."""
+    if built.result == Static(None) and built.parameters:
+        return built.parameters[0].tree
+    return built.result
+
+
+def _with_array_result(built: Built) -> ir.Program:
+    """Check that the result is a number or an array of real numbers.
+
+    A function without a result that writes to its first argument has that as its result.
+    """
+    program, tree = built.program, _array_result(built)
+    if tree is not built.result:
+        if 0 not in _written(program.entry):
+            tree = built.result
+        else:
+            entry = replace(program.entry, results=(program.entry.params[0],))
+            program = replace(program, entry=entry)
+    type_ = tree.type if isinstance(tree, Leaf) else None
+    element = type_.dtype if isinstance(type_, Array) else type_
+    if isinstance(element, Scalar) and not is_complex(element) and element.name != "bool":
+        return program
+    raise NonScalarOutput(
+        f"`jacobian` needs a real number or array from `{program.entry.name}`, "
+        f"which returns {type_ if type_ is not None else type(tree).__name__}.",
+        origin=program.entry.origin,
+        why="A matrix has one row per element of one real result.",
+        remedy="Use `pullback` with a cotangent of its structure, or return one array.",
+    )
+
+
+def _hessian(request: Request, built: Built) -> Compilation:
+    _check_scalar_result(built, "hessian")
+    wrt = _differentiated(request, built)
+    chunks = _chunks(request, built)
+    gradient = gradient_program(built.program, wrt, derivatives, f"{chunks.name}_gradient")
+    made = Matrices(gradient.program, ())
+    if request.mode == "hessian rows" and gradient.wrt:
+        made = hessian_rows(gradient, chunks, derivatives)
+    elif gradient.wrt:
+        is_diagonal = request.mode == "hessian diagonal"
+        made = hessian_columns(gradient, chunks, derivatives, diagonal=is_diagonal)
+    return _finish(
+        request,
+        built,
+        made.program,
+        differentiated=wrt,
+        active=tuple(position in gradient.wrt for position in wrt),
+        connected=_paths(built.program.entry, wrt, (0,)),
+        blocks=made.blocks,
+    )
+
+
+def _hessian_product(request: Request, built: Built) -> Compilation:
+    _check_scalar_result(built, "hvp")
+    wrt = _differentiated(request, built)
+    name = _name(built, "hessian_product")
+    gradient = gradient_program(built.program, wrt, derivatives, f"{name}_gradient")
+    program, present = hessian_product(gradient, derivatives, name)
+    return _finish(
+        request,
+        built,
+        program,
+        differentiated=wrt,
+        active=tuple(position in gradient.wrt for position in wrt),
+        connected=_paths(built.program.entry, wrt, (0,)),
+        blocks=(present,),
+    )
+
+
 def _finish(request: Request, built: Built, program: ir.Program, **facts: Any) -> Compilation:
     program = _executable(_checked(program))
     options = _options(built.options)
@@ -239,6 +348,7 @@ def _finish(request: Request, built: Built, program: ir.Program, **facts: Any) -
         lambda: emitted,
         entry,
         written=_written(built.program.entry),
+        repeatable=is_repeatable(built.program),
         **facts,
     )
 

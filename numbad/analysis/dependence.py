@@ -232,10 +232,10 @@ class Links:
             ):
                 self._flows(value, array)
             case ir.For(carried=carried) | ir.While(carried=carried):
-                for item in carried:
-                    self._flows(item.init, item.inner)
-                    self._flows(item.next, item.inner)
-                    self._flows(item.inner, item.result)
+                for each in carried:
+                    self._flows(each.init, each.inner)
+                    self._flows(each.next, each.inner)
+                    self._flows(each.inner, each.result)
             case ir.If(merges=merges):
                 for merge in merges:
                     self._flows(merge.if_true, merge.result)

@@ -21,6 +21,18 @@ from numbad.transform.arrays import nest
 
 
 @dataclass(frozen=True)
+class Chunks:
+    """How a program of chunked sweeps is made: its name, and ``count`` directions per sweep.
+
+    ``written`` are the positions of the parameters that the primal writes to.
+    """
+
+    name: str
+    count: int
+    written: frozenset[int]
+
+
+@dataclass(frozen=True)
 class Part:
     """One differentiated value: its elements have the directions ``first ... first + size - 1``."""
 

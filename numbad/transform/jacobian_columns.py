@@ -15,11 +15,11 @@ from numbad.ir.build import BlockBuilder, Fresh
 from numbad.ir.types import BOOL, INT64, Array, Type, is_memory
 from numbad.transform import arith, directions, effects
 from numbad.transform.derivatives import Derivatives
-from numbad.transform.directions import Part
+from numbad.transform.directions import Chunks, Part
 from numbad.transform.forward import forward
 from numbad.transform.reverse import without_unused_callees
 from numbad.transform.simplify import simplify_program
-from numbad.transform.widen import widen
+from numbad.transform.widen import widened
 
 
 @dataclass(frozen=True)
@@ -40,21 +40,18 @@ def jacobian_columns(
     program: ir.Program,
     wrt: tuple[int, ...],
     outs: tuple[int, ...],
-    count: int,
+    chunks: Chunks,
     derivatives: Derivatives,
     *,
-    written: frozenset[int],
-    name: str,
     diagonal: bool = False,
 ) -> Matrices:
     """Return the program with the derivatives of the results ``outs`` by the parameters ``wrt``.
 
-    ``written`` are the positions of parameters that the program writes to. With ``diagonal`` the
-    result number ``i`` of ``outs`` has the shape of parameter number ``i`` of ``wrt``, and only the
-    derivatives of its elements by the same elements are kept.
+    With ``diagonal`` the result number ``i`` of ``outs`` has the shape of parameter number ``i`` of
+    ``wrt``, and only the derivatives of its elements by the same elements are kept.
     """
     primal = simplify_program(program, invariants=True)
-    tangent = forward(primal, wrt, derivatives, f"{name}_tangent")
+    tangent = forward(primal, wrt, derivatives, f"{chunks.name}_tangent")
     entry = tangent.program.entry
     given = len(primal.entry.params)
     results = len(primal.entry.results)
@@ -66,12 +63,11 @@ def jacobian_columns(
         results=entry.results[:results] + tuple(entry.results[place] for place in kept),
     )
     chunk = simplify_program(replace(tangent.program, entry=entry))
-    if count > 1:
-        chunk, _ = widen(chunk, tuple(range(given, given + len(wrt))), count)
+    count, chunk = widened(chunk, tuple(range(given, given + len(wrt))), chunks.count)
     numbered = iter(range(results, results + len(kept)))
     tangents = [None if dots[position] is None else next(numbered) for position in outs]
-    run = _Columns(primal.entry, chunk.entry, wrt, tangents, count, written, diagonal)
-    whole = ir.Program(run.entry(name), {**primal.callees, **chunk.callees})
+    run = _Columns(primal.entry, chunk.entry, wrt, tangents, replace(chunks, count=count), diagonal)
+    whole = ir.Program(run.entry(), {**primal.callees, **chunk.callees})
     made = without_unused_callees(simplify_program(whole, invariants=True))
     return Matrices(made, run.blocks)
 
@@ -83,16 +79,16 @@ class _Columns:
         chunk: ir.Function,
         wrt: tuple[int, ...],
         tangents: list[int | None],
-        count: int,
-        written: frozenset[int],
+        chunks: Chunks,
         diagonal: bool,
     ) -> None:
         self.primal = primal
         self.chunk = chunk
         self.wrt = wrt
         self.tangents = tangents
-        self.count = count
-        self.written = written
+        self.name = chunks.name
+        self.count = chunks.count
+        self.written = chunks.written
         self.diagonal = diagonal
         self.fresh = Fresh(visit.first_free_id(self.primal))
         self.blocks = tuple(
@@ -100,7 +96,7 @@ class _Columns:
             for row, t in enumerate(tangents)
         )
 
-    def entry(self, name: str) -> ir.Function:
+    def entry(self) -> ir.Function:
         params = self.primal.params
         out = BlockBuilder(self.fresh)
         out.origin = self.primal.origin
@@ -111,7 +107,7 @@ class _Columns:
             values, matrices = self._loop(parts, total, out)
         if self.written:
             values = effects.run(self.primal, out)
-        return ir.Function(name, params, out.block(), (*values, *matrices), self.primal.origin)
+        return ir.Function(self.name, params, out.block(), (*values, *matrices), self.primal.origin)
 
     def _loop(
         self, parts: list[Part], total: ir.Operand, out: BlockBuilder

@@ -15,21 +15,19 @@ from numbad.ir.build import BlockBuilder, Fresh
 from numbad.ir.types import BOOL, INT64, Array, is_memory
 from numbad.transform import arith, directions, effects
 from numbad.transform.derivatives import Derivatives
+from numbad.transform.directions import Chunks
 from numbad.transform.jacobian_columns import Matrices
 from numbad.transform.reverse import Reversed, reverse, without_unused_callees
 from numbad.transform.simplify import simplify_program
-from numbad.transform.widen import widen
+from numbad.transform.widen import widened
 
 
 def jacobian_rows(
     program: ir.Program,
     wrt: tuple[int, ...],
     out: int,
-    count: int,
+    chunks: Chunks,
     derivatives: Derivatives,
-    *,
-    written: frozenset[int],
-    name: str,
 ) -> Matrices:
     """Return the program with the derivatives of result ``out`` by the parameters ``wrt``.
 
@@ -40,20 +38,19 @@ def jacobian_rows(
     blocks = (tuple(cotangent is not None for cotangent in reversed_.cotangents),)
     if not any(blocks[0]):
         return Matrices(primal, blocks)
-    batch = _batch(reversed_, out, count, name)
-    if count > 1:
-        batch, _ = widen(batch, (len(primal.entry.params),), count)
-    run = _Rows(primal.entry, batch.entry, wrt, count, written, blocks[0])
-    whole = ir.Program(run.entry(name), {**primal.callees, **batch.callees})
+    batch = _batch(reversed_, out, chunks.name)
+    count, batch = widened(batch, (len(primal.entry.params),), chunks.count)
+    run = _Rows(primal.entry, batch.entry, wrt, replace(chunks, count=count), blocks[0])
+    whole = ir.Program(run.entry(), {**primal.callees, **batch.callees})
     made = without_unused_callees(simplify_program(whole, invariants=True))
     return Matrices(made, blocks)
 
 
-def _batch(reversed_: Reversed, out: int, count: int, name: str) -> ir.Program:
+def _batch(reversed_: Reversed, out: int, name: str) -> ir.Program:
     """Return both sweeps for the rows from ``start`` on.
 
-    Its parameters are those of the primal, the seeds that the rows get (an array of ``count``
-    numbers) and ``start``; its results those of the primal, the cotangents, and the number of rows.
+    Its parameters are those of the primal, the seeds that the rows get (an array of numbers, one
+    per row) and ``start``; its results those of the primal, the cotangents, and the number of rows.
     """
     function = reversed_.program.entry
     block = BlockBuilder(_fresh_behind(reversed_, function))
@@ -69,7 +66,9 @@ def _batch(reversed_: Reversed, out: int, count: int, name: str) -> ir.Program:
     if is_memory(seed.type):
         assert isinstance(seed.type, Array)
         seeds = directions.zeros(seed.type, y.shape, block, seed.name)
-        size = directions.at_most(arith.sub_int(block, total, start), ir.Const(count, INT64), block)
+        size = directions.at_most(
+            arith.sub_int(block, total, start), block.let(INT64, ir.Shape(units, 0)), block
+        )
         k, inner = block.fresh.var(INT64, "k"), block.nested()
         unit = inner.let(dtype, ir.Load(units, (k,)))
         place = directions.unravelled(arith.add_int(inner, start, k), y.shape, inner)
@@ -107,18 +106,18 @@ class _Rows:
         primal: ir.Function,
         batch: ir.Function,
         wrt: tuple[int, ...],
-        count: int,
-        written: frozenset[int],
+        chunks: Chunks,
         present: tuple[bool, ...],
     ) -> None:
         self.primal = primal
         self.batch = batch
         self.wrt = [p for p, is_present in zip(wrt, present, strict=True) if is_present]
-        self.count = count
-        self.written = written
+        self.name = chunks.name
+        self.count = chunks.count
+        self.written = chunks.written
         self.fresh = Fresh(visit.first_free_id(primal))
 
-    def entry(self, name: str) -> ir.Function:
+    def entry(self) -> ir.Function:
         """Return the loop over batches, until the number of rows that the first one found."""
         params, count = self.primal.params, len(self.primal.results)
         out = BlockBuilder(self.fresh)
@@ -144,7 +143,7 @@ class _Rows:
         if self.written:
             values = effects.run(self.primal, out)
         matrices = results[2 + len(kept) :]
-        return ir.Function(name, params, out.block(), (*values, *matrices), self.primal.origin)
+        return ir.Function(self.name, params, out.block(), (*values, *matrices), self.primal.origin)
 
     def _body(
         self,

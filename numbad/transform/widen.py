@@ -13,8 +13,9 @@ or complex numbers, cannot be widened: ``NotWidenable``.
 from __future__ import annotations
 
 import operator
+from collections.abc import Callable
 from dataclasses import replace
-from typing import assert_never
+from typing import Any, assert_never
 
 from numbad.analysis.dependence import Dependence, Dependences, Mask
 from numbad.ir import nodes as ir
@@ -25,7 +26,7 @@ from numbad.kernels.arithmetic import divide
 from numbad.kernels.lane_ops import select
 from numbad.transform import per_lane
 
-_ARITHMETIC = {
+_ARITHMETIC: dict[Any, Callable[..., Any]] = {
     operator.add: operator.add,
     operator.sub: operator.sub,
     operator.mul: operator.mul,
@@ -61,6 +62,16 @@ def widen(program: ir.Program, wide: tuple[int, ...], count: int) -> tuple[ir.Pr
         name, callee_mask, new = run.pending.pop()
         run.functions[new] = _Function(run, run.dependences.callee(name, callee_mask)).widened(new)
     return ir.Program(entry, {**program.callees, **run.functions}), dependence.results()
+
+
+def widened(program: ir.Program, wide: tuple[int, ...], count: int) -> tuple[int, ir.Program]:
+    """Return the number of lanes and the program with them: one lane if it takes no more."""
+    if count == 1:
+        return 1, program
+    try:
+        return count, widen(program, wide, count)[0]
+    except NotWidenable:
+        return 1, program
 
 
 def wide_type(type_: Type, count: int) -> Type:
@@ -272,9 +283,11 @@ class _Function:
                 operands = tuple(self._factor(arg, wide.type, out) for arg in args)
                 out.let_existing(wide, ir.Call(_ARITHMETIC[fn], operands))
             case ir.Call(fn, args, ()) if fn in _COMPARISONS and target.type == BOOL:
-                lanes = next(self._var(a) for a in args if self.dependence.depends(a))  # type: ignore[arg-type]
-                assert isinstance(lanes.type, Lanes)
-                operands = tuple(self._factor(arg, lanes.type, out) for arg in args)
+                lanes = next(
+                    each.type for arg in args if isinstance((each := self._mapped(arg)).type, Lanes)
+                )
+                assert isinstance(lanes, Lanes)
+                operands = tuple(self._factor(arg, lanes, out) for arg in args)
                 out.let_existing(wide, ir.Call(fn, operands))
             case ir.Call():
                 if target.type == BOOL or isinstance(target.type, Tuple):

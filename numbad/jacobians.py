@@ -1,0 +1,292 @@
+"""Jacobians: forward mode in chunks of columns, or reverse mode in batches of rows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from numbad import calls, chunks
+from numbad.api import ValueAndGrad
+from numbad.compilation import Compilation
+from numbad.errors import NonScalarOutput, UnsupportedSyntax
+from numbad.ir.types import Array, Scalar, is_complex, tangent_type
+from numbad.structure import Leaf, Tree, describe, unflatten
+
+
+def jacobian(
+    f: Callable[..., Any],
+    *args: Any,
+    mode: str = "auto",
+    order: str = "C",
+    chunk_threshold: int = 12,
+    out: Any = None,
+    wrt: Any = None,
+    engine: str | None = None,
+    **kwargs: Any,
+) -> tuple[Any, ...]:
+    """Jacobian matrices of a function of numbers and arrays.
+
+    Parameters
+    ----------
+    f : callable
+        Returns a real number or an array of real numbers. A function that returns None and writes
+        to its first argument, ``f(out, x)``, has that as its result.
+    *args : number, ndarray or list of numbers
+        The point. A list becomes an array.
+    mode : {"auto", "forward", "reverse"}
+        Forward mode sweeps once per chunk of columns, reverse mode once per batch of rows.
+        ``"auto"`` takes what costs less.
+    order : {"C", "F"}
+        Order in which the elements of results and arguments of several dimensions are numbered.
+    chunk_threshold : int
+        Most directions per sweep, at most 64; rounded up to a power of two, see
+        ``numbad.chunks.lanes_for``. The result does not depend on it but for rounding.
+    out : ndarray or tuple of ndarray, optional
+        Where to put the matrices; one per argument, None for a new one.
+    wrt, engine
+        As for ``gradient``.
+    **kwargs
+        Passed on to ``f``, not differentiated.
+
+    Returns
+    -------
+    tuple
+        One entry per positional argument: for an array of n elements a matrix of shape (m, n),
+        where m is the number of elements of the result; for a number a vector of shape (m,); None
+        for other types and for arguments that ``wrt`` leaves out. Zeros where there is no path.
+
+    Raises
+    ------
+    NonScalarOutput
+        ``f`` returns something else than a real number or array.
+    DifferentiationError
+        ``f`` cannot be differentiated, or would print or draw random numbers several times.
+
+    Notes
+    -----
+    Griewank & Walther, *Evaluating Derivatives* (2008), chapter 7: vector modes.
+
+    Examples
+    --------
+    >>> import numpy as np, numbad
+    >>> numbad.jacobian(lambda a: 100 * a[:2] ** 2, np.array([1.0, 2.0, 3.0]))[0]
+    array([[200.,   0.,   0.],
+           [  0., 400.,   0.]])
+    """
+    return withjacobian(
+        f,
+        *args,
+        mode=mode,
+        order=order,
+        chunk_threshold=chunk_threshold,
+        out=out,
+        wrt=wrt,
+        engine=engine,
+        **kwargs,
+    ).grad
+
+
+def withjacobian(
+    f: Callable[..., Any],
+    *args: Any,
+    mode: str = "auto",
+    order: str = "C",
+    chunk_threshold: int = 12,
+    out: Any = None,
+    wrt: Any = None,
+    engine: str | None = None,
+    **kwargs: Any,
+) -> ValueAndGrad:
+    """Value and Jacobians; see ``jacobian``.
+
+    Returns
+    -------
+    ValueAndGrad
+        Named tuple ``(val, grad)``.
+
+    Examples
+    --------
+    >>> import numpy as np, numbad
+    >>> numbad.withjacobian(np.cumsum, [1, 2, 3]).val
+    array([1, 3, 6])
+    """
+    calls.check_engine(engine)
+    if mode not in ("auto", "forward", "reverse"):
+        raise ValueError(f"mode must be 'auto', 'forward' or 'reverse', not {mode!r}.")
+    check_order(order)
+    values, chosen = real_arguments(f, args, wrt)
+    call = _Call(f, values, kwargs, chosen, chunk_threshold)
+    compilation = call.compiled(mode)
+    found = calls.run(
+        compilation, compilation.entry, calls.entry_leaves(compilation, f, values, kwargs)
+    )
+    count = len(compilation.built.interface.results)
+    y = found[0]
+    result = unflatten(found[:count], compilation.built.result)
+    matrices = blocks_of(compilation.blocks[0], found[count:])
+    grad = tuple(
+        None if columns is None else arranged(columns, np.shape(y), value, order)
+        for columns, value in zip(_entries(compilation, values, matrices, y), values, strict=True)
+    )
+    if out is not None:
+        grad = _into(out, grad)
+    return ValueAndGrad(result, grad)
+
+
+def real_arguments(
+    f: Callable[..., Any], args: Sequence[Any], wrt: Any
+) -> tuple[tuple[Any, ...], tuple[int, ...]]:
+    """Return the arguments, lists of numbers as arrays, and the positions of the real ones."""
+    chosen = calls.positions(f, wrt, len(args))
+    values, chosen = calls.unwrap(args, chosen)
+    arrays = tuple(_as_array(value) for value in values)
+    found = []
+    for position in chosen:
+        tree = describe(arrays[position])
+        if not isinstance(tree, Leaf) or tangent_type(tree.type) is None:
+            continue
+        element = tree.type.dtype if isinstance(tree.type, Array) else tree.type
+        if is_complex(element):
+            raise NonScalarOutput(
+                f"argument {position} of a Jacobian or Hessian is complex.",
+                origin=None,
+                why="Its matrix would be of real and imaginary parts.",
+                remedy="Differentiate with respect to the two parts, or use `pullback`.",
+            )
+        found.append(position)
+    return arrays, tuple(found)
+
+
+def _as_array(value: Any) -> Any:
+    if type(value) is not list:
+        return value
+    array = np.array(value)
+    return array if array.dtype.kind in "iuf" else value
+
+
+def check_order(order: str) -> None:
+    """Validate the numbering of elements."""
+    if order not in ("C", "F"):
+        raise ValueError(f"order must be 'C' or 'F', not {order!r}.")
+
+
+@dataclass(frozen=True)
+class _Call:
+    """One call of ``jacobian``: finds the mode and the number of lanes."""
+
+    f: Callable[..., Any]
+    values: tuple[Any, ...]
+    kwargs: dict[str, Any]
+    wrt: tuple[int, ...]
+    threshold: int
+
+    def compiled(self, mode: str) -> Compilation:
+        columns = count_columns(self.values, self.wrt)
+        lanes = chunks.lanes_for(columns, self.threshold)
+        if mode == "forward" or (mode == "auto" and columns <= lanes):
+            return self._get("jacobian columns", columns, lanes)
+        rows = self._rows()
+        row_lanes = chunks.lanes_for(rows, self.threshold)
+        costs = chunks.forward_cost(columns, lanes), chunks.reverse_cost(rows, row_lanes)
+        if mode == "auto" and costs[0] <= costs[1]:
+            return self._get("jacobian columns", columns, lanes)
+        return self._get("jacobian rows", rows, row_lanes)
+
+    def _get(self, mode: str, directions: int, lanes: int) -> Compilation:
+        found = calls.compiled(self.f, self.values, self.kwargs, mode, self.wrt, lanes)
+        if directions > lanes:
+            check_repeatable(found)
+        return found
+
+    def _rows(self) -> int:
+        """Return the number of elements of the result."""
+        primal = calls.compiled(self.f, self.values, self.kwargs, "primal", ())
+        tree = primal.built.result
+        if isinstance(tree, Leaf) and isinstance(tree.type, Scalar):
+            return 1
+        if not isinstance(tree, Leaf):
+            return max(1, np.size(self.values[0])) if self.values else 1
+        leaves = calls.entry_leaves(primal, self.f, self.values, self.kwargs)
+        check_repeatable(primal)
+        return int(np.size(calls.run(primal, primal.entry, calls.copied(leaves))[0]))
+
+
+def count_columns(values: Sequence[Any], wrt: Sequence[int]) -> int:
+    """Return the number of elements of the arguments at ``wrt``."""
+    return sum(int(np.size(values[position])) for position in wrt)
+
+
+def check_repeatable(compilation: Compilation) -> None:
+    """Refuse a program with effects on the outside world that several sweeps would repeat."""
+    if not compilation.repeatable:
+        interface = compilation.built.interface
+        raise UnsupportedSyntax(
+            f"the derivative matrix of `{interface.name}` takes several sweeps, which would "
+            "print or draw random numbers again.",
+            origin=interface.origin,
+            remedy="Draw the numbers outside, or raise `chunk_threshold`.",
+        )
+
+
+def blocks_of(present: Sequence[bool], found: Sequence[Any]) -> list[Any]:
+    """Return one entry per block: its matrix, or None for zero."""
+    matrices = iter(found)
+    return [next(matrices) if is_present else None for is_present in present]
+
+
+def _entries(
+    compilation: Compilation, values: Sequence[Any], matrices: list[Any], y: Any
+) -> list[Any]:
+    """Return a matrix for each positional argument, None for what has none."""
+    by_position = dict(zip(compilation.request.wrt, matrices, strict=True))
+    entries = []
+    for position, value in enumerate(values):
+        found = by_position.get(position)
+        if found is None and position in by_position:
+            dtype = _dtype(describe(value))
+            found = np.zeros((np.size(y), np.size(value)), dtype)
+        entries.append(found)
+    return entries
+
+
+def _dtype(tree: Tree) -> Any:
+    assert isinstance(tree, Leaf)
+    type_ = tangent_type(tree.type)
+    element = type_.dtype if isinstance(type_, Array) else type_
+    assert isinstance(element, Scalar)
+    return element.name
+
+
+def arranged(matrix: Any, rows: tuple[int, ...], x: Any, order: str) -> Any:
+    """Return a matrix with the elements in the order asked for, a vector for a number ``x``."""
+    columns = np.shape(x)
+    if order == "F" and (len(rows) > 1 or len(columns) > 1):
+        axes = (
+            *reversed(range(len(rows))),
+            *reversed(range(len(rows), len(rows) + len(columns))),
+        )
+        whole = matrix.reshape(*rows, *columns).transpose(axes)
+        matrix = np.ascontiguousarray(whole).reshape(matrix.shape)
+    return matrix if isinstance(x, np.ndarray) else matrix.reshape(-1)
+
+
+def _into(out: Any, grad: tuple[Any, ...]) -> tuple[Any, ...]:
+    """Put the matrices into the buffers of the caller."""
+    buffers = out if isinstance(out, tuple | list) else (out,)
+    if len(buffers) != len(grad):
+        raise ValueError(f"out has {len(buffers)} buffers for {len(grad)} arguments.")
+    results = []
+    for position, (buffer, matrix) in enumerate(zip(buffers, grad, strict=True)):
+        if buffer is None or matrix is None:
+            results.append(matrix)
+            continue
+        if np.shape(buffer) != matrix.shape:
+            raise ValueError(
+                f"out[{position}] has shape {np.shape(buffer)}, the Jacobian {matrix.shape}."
+            )
+        np.copyto(buffer, matrix)
+        results.append(buffer)
+    return tuple(results)
