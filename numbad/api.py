@@ -17,6 +17,7 @@ from numbad.ir.types import Array, tangent_type
 from numbad.results import as_leaf, flatten_partly, gradient_of, taker
 from numbad.structure import flatten, leaves, unflatten
 from numbad.stub import MISS, Stub, make_stub
+from numbad.writeback import prepare
 
 # Signatures that a reusable derivative keeps a short way for.
 _MOST_STUBS = 4
@@ -120,10 +121,13 @@ def _differentiated(
     values, chosen = calls.unwrap(args, wrt)
     compilation = calls.compiled(f, values, kwargs, "gradient", chosen)
     flat = calls.entry_leaves(compilation, f, values, kwargs)
-    flat += [np.ones((), dtype) for dtype in _array_seeds(compilation)]
-    found = calls.run(compilation, compilation.entry, flat)
+    write = prepare(compilation.built, f, values, kwargs)
+    seeds = [np.ones((), dtype) for dtype in _array_seeds(compilation)]
+    found = calls.run(compilation, compilation.entry, [*flat, *seeds])
     val, cotangents = _split_results(compilation, found)
-    return val, _gradients(compilation, values, cotangents, zeros), compilation
+    if write is not None:
+        write(found)
+    return val, _gradients(compilation, flat, cotangents, zeros), compilation
 
 
 def _array_seeds(compilation: Compilation) -> list[str]:
@@ -144,16 +148,18 @@ def _split_results(compilation: Compilation, found: tuple[Any, ...]) -> tuple[An
 
 
 def _gradients(
-    compilation: Compilation, args: Sequence[Any], cotangents: Sequence[Any], zeros: bool
+    compilation: Compilation, flat: Sequence[Any], cotangents: Sequence[Any], zeros: bool
 ) -> tuple[Any, ...]:
+    """Return the gradients of the arguments, whose leaves come first in ``flat``."""
     take = taker(iter(cotangents), iter(compilation.active), iter(compilation.connected))
     wrt = compilation.request.wrt
+    values = iter(flat)
     result = []
-    for position, (tree, arg) in enumerate(zip(compilation.request.args, args, strict=True)):
+    for position, tree in enumerate(compilation.request.args):
         if position in wrt:
-            result.append(gradient_of(tree, arg, take, zeros))
+            result.append(gradient_of(tree, values, take, zeros))
         else:
-            result.append(gradient_of(tree, arg, lambda value, leaf: None, zeros))
+            result.append(gradient_of(tree, values, lambda value, leaf: None, zeros))
     return tuple(result)
 
 
@@ -281,14 +287,17 @@ def pullback(
     values, chosen = calls.unwrap(args, chosen)
     compilation = calls.compiled(f, values, kwargs, "pullback", chosen)
     flat = calls.entry_leaves(compilation, f, values, kwargs)
+    write = prepare(compilation.built, f, values, kwargs)
     y, sweep = calls.start_pullback(compilation, flat)
     result = unflatten(y, compilation.built.result)
-    shapes = [np.shape(item) for item in y]
+    if write is not None:
+        write(y)
+    shapes = [np.shape(item) for item in y[: compilation.built.result_count]]
 
     def back(y_bar: Any) -> tuple[Any, ...]:
         """Return the cotangents of the arguments for the cotangent of the result."""
         seeds = _seeds(compilation, y_bar, shapes)
-        return _gradients(compilation, values, sweep(seeds), zeros)
+        return _gradients(compilation, flat, sweep(seeds), zeros)
 
     return result, back
 
@@ -302,7 +311,7 @@ def _seeds(compilation: Compilation, y_bar: Any, shapes: list[tuple[int, ...]]) 
     given = flatten_partly(y_bar, tree)
     seeds = []
     for value, leaf, shape, is_seeded in zip(
-        given, leaves(tree), shapes, compilation.seeded, strict=True
+        given, leaves(tree), shapes, compilation.seeded[: len(shapes)], strict=True
     ):
         if not is_seeded:
             continue
@@ -399,6 +408,7 @@ def jvp(
     values, chosen = calls.unwrap(primals, chosen)
     compilation = calls.compiled(f, values, kwargs, "tangent", chosen)
     flat = calls.entry_leaves(compilation, f, values, kwargs)
+    write = prepare(compilation.built, f, values, kwargs)
     for position in chosen:
         tree = compilation.request.args[position]
         given = flatten_partly(tangents[position], tree)
@@ -419,10 +429,12 @@ def jvp(
     found = calls.run(compilation, compilation.entry, flat)
     count = len(compilation.built.interface.results)
     y = unflatten(found[:count], compilation.built.result)
+    if write is not None:
+        write(found)
     varied = iter(found[count:])
     parts = []
     for leaf, value, is_varied in zip(
-        leaves(compilation.built.result), found[:count], compilation.seeded, strict=True
+        leaves(compilation.built.result), found, compilation.seeded, strict=False
     ):
         if is_varied:
             parts.append(next(varied))

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 from numbad.ir.origin import Origin
 from numbad.ir.types import Type
-from numbad.paths import Dependency, Parameter
-from numbad.structure import Tree
+from numbad.paths import Dependency, Parameter, Path, Update
+from numbad.structure import Tree, leaves
 
 if TYPE_CHECKING:
     from numbad.emit.emitted import Emitted
@@ -78,7 +78,7 @@ class Built:
     ----------
     source : callable
         Returns the program. Its entry takes the leaves of ``parameters`` and returns those of
-        ``result``, in order.
+        ``result``, in order, and then those of ``updates``.
     interface : Interface
         That of the entry.
     parameters : tuple of Parameter
@@ -89,6 +89,10 @@ class Built:
         What must be found unchanged at each call.
     options : dict
         Options of the user's dispatcher (``fastmath``, ``error_model`` ...).
+    updates : tuple of Update
+        What the program leaves in lists, dicts, objects and variables of the caller.
+    objects : tuple of pairs
+        If there are updates: path and identity of the live objects that the program reads.
     """
 
     source: Callable[[], ir.Program]
@@ -97,6 +101,13 @@ class Built:
     result: Tree
     dependencies: tuple[Dependency, ...]
     options: dict[str, Any]
+    updates: tuple[Update, ...] = ()
+    objects: tuple[tuple[Path, int], ...] = ()
+
+    @cached_property
+    def result_count(self) -> int:
+        """Number of the entry's results that belong to the returned value."""
+        return sum(1 for _ in leaves(self.result))
 
     @cached_property
     def program(self) -> ir.Program:

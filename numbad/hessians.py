@@ -20,6 +20,7 @@ from numbad.jacobians import (
 )
 from numbad.results import as_leaf
 from numbad.structure import Leaf, describe, unflatten
+from numbad.writeback import prepare
 
 
 class ValueGradHess(NamedTuple):
@@ -262,7 +263,11 @@ def hvp(
         # The program may write to its tangents, as it may to its arguments.
         direction = direction.copy() if compilation.written else direction
     leaves = [*calls.entry_leaves(compilation, f, values, kwargs), direction]
-    return calls.run(compilation, compilation.entry, leaves)[-1]
+    write = prepare(compilation.built, f, values, kwargs)
+    found = calls.run(compilation, compilation.entry, leaves)
+    if write is not None:
+        write(found)
+    return found[-1]
 
 
 def _arguments(
@@ -295,7 +300,11 @@ def _run(
     compilation: Compilation, f: Callable[..., Any], values: tuple[Any, ...], kwargs: dict[str, Any]
 ) -> tuple[Any, ...]:
     leaves = calls.entry_leaves(compilation, f, values, kwargs)
-    return calls.run(compilation, compilation.entry, leaves)
+    write = prepare(compilation.built, f, values, kwargs)
+    found = calls.run(compilation, compilation.entry, leaves)
+    if write is not None:
+        write(found)
+    return found
 
 
 def _zeros(value: Any) -> Any:

@@ -57,6 +57,13 @@ def _implementation(derivative: Derivative, types: tuple[Any, ...]) -> Callable[
         trees.append(Leaf(found))
     chosen = calls.positions(derivative.function, derivative.wrt, len(types))
     compilation = calls.compiled_for(derivative.function, tuple(trees), (), "gradient", chosen)
+    if compilation.built.updates:
+        raise TypeInferenceFailed(
+            f"`{compilation.built.interface.name}` changes objects outside of it.",
+            origin=compilation.built.interface.origin,
+            why="Inside compiled code there are no Python objects to change.",
+            remedy="Return the new values instead.",
+        )
     several = isinstance(derivative.wrt, tuple | list)
     wanted = derivative.wrt if several else (derivative.wrt,)
     picked = [calls.positions(derivative.function, item, len(types))[0] for item in wanted]

@@ -14,6 +14,7 @@ from numbad.compilation import Compilation
 from numbad.errors import NonScalarOutput, UnsupportedSyntax
 from numbad.ir.types import Array, Scalar, is_complex, tangent_type
 from numbad.structure import Leaf, Tree, describe, unflatten
+from numbad.writeback import prepare
 
 
 def jacobian(
@@ -120,9 +121,12 @@ def withjacobian(
     values, chosen = real_arguments(f, args, wrt)
     call = _Call(f, values, kwargs, chosen, chunk_threshold)
     compilation = call.compiled(mode)
+    write = prepare(compilation.built, f, values, kwargs)
     found = calls.run(
         compilation, compilation.entry, calls.entry_leaves(compilation, f, values, kwargs)
     )
+    if write is not None:
+        write(found)
     count = len(compilation.built.interface.results)
     y = found[0]
     result = unflatten(found[:count], compilation.built.result)

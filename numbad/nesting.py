@@ -19,6 +19,7 @@ from numbad.custom import declare
 from numbad.custom.calls import Handler as RuleHandler
 from numbad.errors import NonScalarOutput, UnsupportedSyntax
 from numbad.frontend.builder import Builder
+from numbad.frontend.updates import check_confined
 from numbad.frontend.values import NONE, OperandValue, StaticValue, TupleValue, Value
 from numbad.ir import nodes as ir
 from numbad.ir import visit
@@ -77,6 +78,7 @@ def walk(builder: Builder, function: Value, args: list[Value], node: ast.AST | N
     with builder.nested() as block:
         result = builder.apply(function, inner_args, {}, node)
         results = tuple(operands_of(builder, result))
+    check_confined(builder, outer_state, "A function that is differentiated here", node)
     builder.state = outer_state
     body = builder.resolve(block.block())
     results = tuple(builder.resolve_operand(operand) for operand in results)

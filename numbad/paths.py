@@ -39,7 +39,8 @@ class Dependency:
 
     ``kind`` is ``"is"``, ``"equal"``, ``"type"`` (of the object), ``"length"``, ``"keys"`` or
     ``"code"`` (a function made from the same definition: its cells and defaults are paths of their
-    own).
+    own), ``"fields"`` (their names), ``"same"`` or ``"distinct"`` (is it the object on another
+    path?).
     """
 
     path: Path
@@ -67,8 +68,48 @@ class Dependency:
                     and found.__code__ is self.expected.__code__
                     and found.__globals__ is self.expected.__globals__
                 )
+            case "fields":
+                return bool(tuple(structure.record_fields(found) or ()) == self.expected)
+            case "same":
+                return bool(found is read(self.expected, root))
+            case "distinct":
+                return bool(found is not read(self.expected, root))
             case _:
                 return bool(tuple(found) == self.expected)
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """An item that is what the object held under ``key`` when the program began."""
+
+    key: Any
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Update:
+    """What a program leaves in an object of the caller.
+
+    Attributes
+    ----------
+    path
+        Where the object is found when the program begins.
+    kind
+        ``list``, ``dict``, ``object``, or None for a variable, whose only key is 0.
+    keys, items
+        Indices, keys or names of fields that are assigned, and what to. For a list or dict with
+        ``is_whole`` they are all there are.
+    removed
+        Keys or fields that are deleted.
+    is_whole
+        Whether the contents are replaced altogether, because a length or an order changes.
+    """
+
+    path: Path
+    kind: type | None
+    keys: tuple[Any, ...]
+    items: tuple[Kept | structure.Tree, ...]
+    removed: tuple[Any, ...] = ()
+    is_whole: bool = False
 
 
 def read(path: Path, root: Any = None) -> Any:

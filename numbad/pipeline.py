@@ -187,8 +187,8 @@ def _gradient(request: Request, built: Built) -> Compilation:
 
 def _pullback(request: Request, built: Built) -> Compilation:
     wrt = _differentiated(request, built)
-    reversed_ = reverse(built.program, wrt, derivatives, tape_purpose="user")
-    every = tuple(range(len(built.program.entry.results)))
+    every = tuple(range(built.result_count))
+    reversed_ = reverse(built.program, wrt, derivatives, seeded=every, tape_purpose="user")
     facts: dict[str, Any] = {
         "differentiated": wrt,
         "active": tuple(c is not None for c in reversed_.cotangents),
@@ -230,7 +230,7 @@ def is_repeatable(program: ir.Program) -> bool:
 def _tangent(request: Request, built: Built) -> Compilation:
     wrt = _differentiated(request, built)
     tangent = forward(built.program, wrt, derivatives, _name(built, "tangent"))
-    every = tuple(range(len(built.program.entry.results)))
+    every = tuple(range(built.result_count))
     return _finish(
         request,
         built,
@@ -282,7 +282,9 @@ def _with_array_result(built: Built) -> ir.Program:
         if 0 not in _written(program.entry):
             tree = built.result
         else:
-            entry = replace(program.entry, results=(program.entry.params[0],))
+            entry = replace(
+                program.entry, results=(program.entry.params[0], *program.entry.results)
+            )
             program = replace(program, entry=entry)
     type_ = tree.type if isinstance(tree, Leaf) else None
     element = type_.dtype if isinstance(type_, Array) else type_

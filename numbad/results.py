@@ -9,12 +9,14 @@ from __future__ import annotations
 from collections import namedtuple
 from collections.abc import Callable, Iterator
 from functools import cache
+from operator import itemgetter
 from typing import Any, assert_never
 
 import numpy as np
 
 from numbad.ir.types import Array, Scalar, tangent_type
 from numbad.structure import (
+    Existing,
     Leaf,
     Mapping_,
     Record,
@@ -27,23 +29,24 @@ from numbad.structure import (
 from numbad.structure import parts as parts_of
 
 
-def gradient_of(tree: Tree, value: Any, take: Callable[[Any, Leaf], Any], zeros: bool) -> Any:
+def gradient_of(
+    tree: Tree, values: Iterator[Any], take: Callable[[Any, Leaf], Any], zeros: bool
+) -> Any:
     """Return the gradient for an argument.
 
-    ``take(leaf value, leaf)`` is called for the leaves in order and gives the leaf's cotangent or
-    None; with ``zeros`` the Nones of numbers and arrays become zeros.
+    ``values`` are the argument's leaves as the call found them. ``take(leaf value, leaf)`` is
+    called for the leaves in order and gives the leaf's cotangent or None; with ``zeros`` the Nones
+    of numbers and arrays become zeros.
     """
     match tree:
         case Leaf():
+            value = next(values)
             found = take(value, tree)
             return zero_like(value, tree) if found is None and zeros else found
-        case Static():
+        case Static() | Existing():
             return None
         case Sequence_(items, cls):
-            parts = [
-                gradient_of(item, part, take, zeros)
-                for item, part in zip(items, value, strict=True)
-            ]
+            parts = [gradient_of(item, values, take, zeros) for item in items]
             if all(part is None for part in parts):
                 return None
             if cls is list:
@@ -51,14 +54,11 @@ def gradient_of(tree: Tree, value: Any, take: Callable[[Any, Leaf], Any], zeros:
             return tuple(parts) if cls is tuple else tuple.__new__(cls, parts)
         case Mapping_(keys, items):
             return {
-                key: gradient_of(item, value[key], take, zeros)
+                key: gradient_of(item, values, take, zeros)
                 for key, item in zip(keys, items, strict=True)
             }
         case Record(cls, names, items):
-            parts = [
-                gradient_of(item, getattr(value, name), take, zeros)
-                for item, name in zip(items, names, strict=True)
-            ]
+            parts = [gradient_of(item, values, take, zeros) for item in items]
             if all(part is None for part in parts):
                 return None
             return record_class(cls.__name__, names)(*parts)
@@ -68,8 +68,20 @@ def gradient_of(tree: Tree, value: Any, take: Callable[[Any, Leaf], Any], zeros:
 
 @cache
 def record_class(name: str, fields: tuple[str, ...]) -> Any:
-    """Return the namedtuple class for the gradient of an object."""
-    return namedtuple(name, fields)
+    """Return the namedtuple class for the gradient of an object.
+
+    Names that ``namedtuple`` does not take, as those of private fields, are properties of it.
+    """
+    made: Any = namedtuple(name, fields, rename=True)  # type: ignore[misc]
+    if made._fields == fields:
+        return made
+
+    def shown(self: Any) -> str:
+        pairs = zip(fields, self, strict=True)
+        return f"{name}({', '.join(f'{field}={value!r}' for field, value in pairs)})"
+
+    getters = {field: property(itemgetter(position)) for position, field in enumerate(fields)}
+    return type(name, (made,), {"__slots__": (), "__repr__": shown, "_fields": fields, **getters})
 
 
 def flatten_partly(value: Any, tree: Tree) -> list[Any]:

@@ -75,7 +75,14 @@ class Static:
         return id(self.value)
 
 
-Tree = Leaf | Sequence_ | Mapping_ | Record | Static
+@dataclass(frozen=True, slots=True)
+class Existing:
+    """An object that exists already, on the path; only in what a program leaves behind."""
+
+    path: tuple[Any, ...]
+
+
+Tree = Leaf | Sequence_ | Mapping_ | Record | Static | Existing
 
 SCALAR_NAMES = (
     *("bool", "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64"),
@@ -202,7 +209,7 @@ def _slots(cls: type) -> tuple[str, ...]:
 def children(tree: Tree) -> tuple[Tree, ...]:
     """Return the subtrees."""
     match tree:
-        case Leaf() | Static():
+        case Leaf() | Static() | Existing():
             return ()
         case Sequence_() | Mapping_() | Record():
             return tree.items
@@ -213,7 +220,7 @@ def children(tree: Tree) -> tuple[Tree, ...]:
 def parts(value: Any, tree: Tree) -> tuple[Any, ...]:
     """Return the parts of a value that correspond to ``children(tree)``."""
     match tree:
-        case Leaf() | Static():
+        case Leaf() | Static() | Existing():
             return ()
         case Sequence_():
             return tuple(value)
@@ -249,31 +256,40 @@ def unflatten(
     make_record: Callable[[Record, tuple[Any, ...]], Any] | None = None,
 ) -> Any:
     """Build the value of the tree from its leaves; ``make_record`` builds objects with fields."""
-    return _build(iter(leaf_values), tree, make_record or _make_record)
+    return build_from(iter(leaf_values), tree, make_record or _make_record)
 
 
-def _build(
-    source: Iterator[Any], tree: Tree, make_record: Callable[[Record, tuple[Any, ...]], Any]
+def build_from(
+    source: Iterator[Any],
+    tree: Tree,
+    make_record: Callable[[Record, tuple[Any, ...]], Any] | None = None,
+    find: Callable[[tuple[Any, ...]], Any] | None = None,
 ) -> Any:
+    """Build the value of the tree from the next leaves; ``find`` gives objects that exist."""
+    make_record = make_record or _make_record
+
+    def again(item: Tree) -> Any:
+        return build_from(source, item, make_record, find)
+
     match tree:
         case Leaf():
             return next(source)
         case Static(value):
             return value
+        case Existing(path):
+            assert find is not None
+            return find(path)
         case Sequence_(items, cls):
-            values = [_build(source, item, make_record) for item in items]
+            values = [again(item) for item in items]
             if cls is list:
                 return values
             if cls is tuple:
                 return tuple(values)
             return tuple.__new__(cls, values)
         case Mapping_(keys, items):
-            return {
-                key: _build(source, item, make_record)
-                for key, item in zip(keys, items, strict=True)
-            }
+            return {key: again(item) for key, item in zip(keys, items, strict=True)}
         case Record(_, _, items):
-            return make_record(tree, tuple(_build(source, item, make_record) for item in items))
+            return make_record(tree, tuple(again(item) for item in items))
         case _:
             assert_never(tree)
 

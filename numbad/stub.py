@@ -83,8 +83,10 @@ class _Writer:
                 self.require(f"type({found}) is {expected}")
             case "length":
                 self.require(f"len({found}) == {expected}")
-            case _:
+            case "keys":
                 self.require(f"tuple({found}) == {expected}")
+            case _:
+                raise _TooGeneral
 
     def leaf(self, text: str, leaf: Leaf) -> None:
         match leaf.type:
@@ -126,7 +128,12 @@ def _make(
     with_value: bool,
 ) -> Stub:
     built = compilation.built
-    if compilation.written or compilation.request.kwargs or not isinstance(built.result, Leaf):
+    if (
+        compilation.written
+        or built.updates
+        or compilation.request.kwargs
+        or not isinstance(built.result, Leaf)
+    ):
         raise _TooGeneral
     if not isinstance(built.result.type, Scalar):
         raise _TooGeneral

@@ -27,6 +27,7 @@ from numbad.frontend.callables import Kind, resolve_callable
 from numbad.frontend.normalize import normalize
 from numbad.frontend.source import load
 from numbad.frontend.templates import Template
+from numbad.frontend.updates import check_confined
 from numbad.frontend.values import (
     BoundMethod,
     Conflict,
@@ -138,6 +139,7 @@ def _apart(builder: Builder, mark: str) -> Iterator[BlockBuilder]:
     try:
         with builder.nested() as block:
             yield block
+        check_confined(builder, state, "A function with a rule, or its rule,", None)
     finally:
         builder.state, builder.active_loops, builder.site = state, loops, site
         del builder.call_stack[depth:]

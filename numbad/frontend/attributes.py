@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from numbad.frontend import bindings
+from numbad.frontend import bindings, updates
 from numbad.frontend.classes import class_of
 from numbad.frontend.sequences import describe, sentence
 from numbad.frontend.values import (
@@ -72,6 +72,8 @@ def getattr_(builder: Builder, value: Value, name: str, node: ast.AST | None) ->
             if name == "__init__" and all("__init__" not in base.__dict__ for base in behind[:-1]):
                 return StaticValue(_nothing)
             found = _class_attribute(builder, receiver, own, name, node, behind)
+            if found is None and name == "__setattr__":
+                return BoundMethod(receiver, StaticValue(object.__setattr__))
             if found is not None:
                 return found
         case FunctionValue() if name == "__name__":
@@ -241,23 +243,28 @@ def setattr_(
             parameters = getattr(contents.cls, "__dataclass_params__", None)
             if parameters is not None and parameters.frozen and not is_forced:
                 builder.error(node, f"`{contents.cls.__name__}` is frozen: it cannot be changed.")
+            method = contents.cls.__setattr__
+            if not is_forced and isinstance(method, python_types.FunctionType):
+                builder.apply(StaticValue(method), [owner, StaticValue(name), value], {}, node)
+                return
             setter = getattr(contents.cls, name, None)
             if isinstance(setter, property):
                 if not isinstance(setter.fset, python_types.FunctionType):
                     builder.error(node, f"The property `{name}` cannot be set.")
                 builder.apply(StaticValue(setter.fset), [owner, value], {}, node)
                 return
+            if hasattr(type(setter), "__set__") and not isinstance(
+                setter, python_types.MemberDescriptorType
+            ):
+                kind = type(setter).__name__
+                builder.error(node, f"The attribute `{name}` is set by a descriptor, `{kind}`.")
             value = bindings.settled(builder, value, name)
             if isinstance(value, OperandValue):
                 value = OperandValue(builder.name_operand(value.operand, name))
             fields = dict(zip(contents.names, contents.items, strict=True))
             fields[name] = value
             builder.state.heap[owner.id] = RecordObject(
-                contents.cls,
-                tuple(fields),
-                tuple(fields.values()),
-                contents.external,
-                contents.shared,
+                contents.cls, tuple(fields), tuple(fields.values()), contents.shared
             )
             return
     if is_array(owner):
@@ -265,10 +272,11 @@ def setattr_(
 
         arrays.set_attribute(builder, owner, name, value, node)
         return
+    updates.require_opening(owner)
     builder.error(
         node,
         f"The attribute `{name}` of {describe(builder, owner)} is assigned.",
-        "Compiled code cannot change objects that exist outside of it.",
+        "It is not an object with fields of its own.",
         "Return the new value instead.",
     )
 

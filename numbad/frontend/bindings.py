@@ -73,26 +73,34 @@ def home(builder: Builder, name: str) -> Frame:
 
 
 def frame_names(builder: Builder, names: frozenset[str]) -> set[tuple[int, str]]:
-    """Pair names with the frames that assigning to them would bind them in."""
-    return {(home(builder, name).id, name) for name in names}
+    """Pair names with the frames that assigning to them would bind them in.
+
+    Globals and closure cells of the outermost function are objects instead.
+    """
+    homes = ((home(builder, name), name) for name in names)
+    return {(frame.id, name) for frame, name in homes if not _is_outside(frame, name)}
 
 
 def assign(builder: Builder, name: str, value: Value, node: ast.AST | None = None) -> None:
     """Bind a name."""
     frame = home(builder, name)
-    if name in frame.code.scope.globals:
-        builder.error(
-            node,
-            f"The global `{name}` is assigned.",
-            "A compiled function cannot change globals.",
-            "Return the new value instead.",
-        )
     value = settled(builder, value, hint(name))
+    if _is_outside(frame, name):
+        builder.live.assign(frame.code, name, value)
+        return
     if name in frame.code.declared:
         value = converted(builder, value, frame.code.declared[name])
     if isinstance(value, OperandValue) and not is_introduced(name):
         value = OperandValue(builder.name_operand(value.operand, name))
     builder.state.frames[frame.id][name] = value
+
+
+def _is_outside(frame: Frame, name: str) -> bool:
+    """Whether a name that is assigned is a global or a cell of the outermost function."""
+    scope = frame.code.scope
+    if frame.is_comprehension or name in frame.locals:
+        return False
+    return name in scope.globals or (name in scope.nonlocals and name in frame.code.cells)
 
 
 def converted(builder: Builder, value: Value, type_: Type) -> Value:

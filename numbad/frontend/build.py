@@ -14,11 +14,11 @@ from typing import Any
 
 from numbad.compilation import Built, interface_of
 from numbad.errors import TypeInferenceFailed
-from numbad.frontend import arrays, bindings, calls, live
+from numbad.frontend import arrays, bindings, calls, live, updates
 from numbad.frontend.builder import Builder
 from numbad.frontend.callables import Kind, resolve_callable
 from numbad.frontend.session import Session
-from numbad.frontend.signals import DeadEnd, Signal
+from numbad.frontend.signals import DeadEnd, NeedsOpening, Signal
 from numbad.frontend.source import load
 from numbad.frontend.state import Code, Scope
 from numbad.frontend.values import (
@@ -90,9 +90,25 @@ def build(
     DifferentiationError
         One of its subclasses, at the line of the user's source that is not supported.
     """
-    builder = Builder(session or Session())
+    opened: list[NeedsOpening] = []
+    while True:
+        try:
+            return _build(fn, args, kwargs or {}, session or Session(), opened)
+        except NeedsOpening as need:
+            opened.append(need)
+
+
+def _build(
+    fn: Callable[..., Any],
+    args: Sequence[Tree],
+    kwargs: Mapping[str, Tree],
+    session: Session,
+    opened: list[NeedsOpening],
+) -> Built:
+    builder = Builder(session)
     builder.live.root = fn
     _enter(builder)
+    builder.live.open(opened)
     params: list[ir.Var] = []
 
     def leaf(tree: Leaf, name: str) -> ir.Operand:
@@ -103,18 +119,19 @@ def build(
 
     names = _parameter_names(fn, len(args))
     values = [
-        live.argument_value(builder, tree, name, leaf)
-        for tree, name in zip(args, names, strict=True)
+        live.argument_value(builder, tree, name, leaf, (("arg", i),))
+        for i, (tree, name) in enumerate(zip(args, names, strict=True))
     ]
     named = {
-        name: live.argument_value(builder, tree, name, leaf)
-        for name, tree in (kwargs or {}).items()
+        name: live.argument_value(builder, tree, name, leaf, (("kwarg", name),))
+        for name, tree in kwargs.items()
     }
     parameters = [Parameter((("arg", i),), tree) for i, tree in enumerate(args)]
-    parameters += [Parameter((("kwarg", name),), tree) for name, tree in (kwargs or {}).items()]
+    parameters += [Parameter((("kwarg", name),), tree) for name, tree in kwargs.items()]
     root = StaticValue(fn, (ROOT,))
     value = _call(builder, fn, root, values, named)
     tree, operands = result_tree(builder, value)
+    changes = updates.collect(builder, operands)
     entry = _finish(builder, _name(fn), (*params, *builder.live.variables), operands, fn)
     program = ir.Program(entry, _reachable_callees(builder, entry))
     return Built(
@@ -124,6 +141,8 @@ def build(
         tree,
         tuple(builder.live.dependencies),
         dict(resolve_callable(fn).options),
+        changes,
+        builder.live.objects if changes else (),
     )
 
 
@@ -196,6 +215,8 @@ def _call(
         raise TypeInferenceFailed(
             f"`{_name(fn)}` raises an exception on every path.", origin=_origin(fn)
         ) from None
+    except NeedsOpening:
+        raise
     except Signal as signal:
         builder.internal_error(f"the signal {signal!r} was not handled")
 
@@ -271,15 +292,29 @@ def _reachable_callees(builder: Builder, entry: ir.Function) -> dict[str, ir.Fun
 def result_tree(builder: Builder, value: Value) -> tuple[Tree, list[ir.Operand]]:
     """Structure of a returned value and the operands of its leaves."""
     operands: list[ir.Operand] = []
-    tree = _tree(builder, bindings.settled(builder, value), operands, frozenset())
+    tree = value_tree(builder, bindings.settled(builder, value), operands)
     assert len(list(leaves(tree))) == len(operands)
     return tree, operands
 
 
-def _tree(builder: Builder, value: Value, operands: list[ir.Operand], seen: frozenset[int]) -> Tree:
-    def again(item: Value) -> Tree:
-        return _tree(builder, item, operands, seen)
+def value_tree(
+    builder: Builder,
+    value: Value,
+    operands: list[ir.Operand],
+    special: Callable[[Value], Tree | None] = lambda value: None,
+    seen: frozenset[int] = frozenset(),
+) -> Tree:
+    """Structure of a value; appends the operands of its leaves.
 
+    ``special`` may give the tree of a part in a way of its own.
+    """
+
+    def again(item: Value) -> Tree:
+        return value_tree(builder, item, operands, special, seen)
+
+    found_tree = special(value)
+    if found_tree is not None:
+        return found_tree
     match value:
         case OperandValue(operand):
             operands.append(operand)
@@ -297,7 +332,7 @@ def _tree(builder: Builder, value: Value, operands: list[ir.Operand], seen: froz
         case Ref(id):
             if id in seen:
                 builder.error(None, "The result contains itself.")
-            return _object_tree(builder, builder.state.heap[id], operands, seen | {id})
+            return _object_tree(builder, builder.state.heap[id], operands, special, seen | {id})
         case Conflict(reason):
             builder.type_error(None, "What is returned depends on the path taken.", reason)
         case OptionalValue(is_none, inner):
@@ -315,12 +350,16 @@ def _tree(builder: Builder, value: Value, operands: list[ir.Operand], seen: froz
 
 
 def _object_tree(
-    builder: Builder, contents: Any, operands: list[ir.Operand], seen: frozenset[int]
+    builder: Builder,
+    contents: Any,
+    operands: list[ir.Operand],
+    special: Callable[[Value], Tree | None],
+    seen: frozenset[int],
 ) -> Tree:
     if isinstance(contents, DynamicList):
         operands.append(contents.operand)
         return Leaf(contents.operand.type)
-    items = tuple(_tree(builder, item, operands, seen) for item in contents.items)
+    items = tuple(value_tree(builder, item, operands, special, seen) for item in contents.items)
     match contents:
         case ListObject():
             return Sequence_(items, list)

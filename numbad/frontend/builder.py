@@ -35,7 +35,7 @@ from numbad.frontend import (
 from numbad.frontend.emitter import Emitter
 from numbad.frontend.state import Code, Frame, LoopRecord, State
 from numbad.frontend.values import (
-    DynamicList,
+    External,
     HeapObject,
     ListObject,
     OperandValue,
@@ -85,6 +85,7 @@ class Builder(Emitter):
         self.recursive: dict[Any, Any] = {}
         self.partners: dict[int, set[int]] = {}
         self.born: dict[int, int] = {}
+        self.external: dict[int, External] = {}
         self.is_incomplete = False
         self._next_id = 0
 
@@ -196,17 +197,11 @@ class Builder(Emitter):
             self.partners.setdefault(other, set()).add(id_)
 
     def check_mutable(self, ref: Ref, node: ast.AST | None) -> None:
-        """Refuse to change an object that belongs to the caller or may be one of several."""
+        """Refuse to change an object that may be one of several."""
         contents = self.state.heap[ref.id]
-        if not isinstance(contents, DynamicList) and contents.external:
-            self.error(
-                node,
-                f"{sequences.sentence(self.describe(Ref(ref.id)))} that was passed in is changed.",
-                "Compiled code cannot change Python objects of the caller.",
-                "Make a copy and return it, or use an array.",
-            )
         partners = self.partners.get(ref.id, set())
-        if contents.shared or partners & set(merging.references(self.state)):
+        visible = set(merging.references(self.state)) | self.external.keys()
+        if contents.shared or partners & visible:
             self.error(
                 node,
                 f"{sequences.sentence(self.describe(Ref(ref.id)))} is changed that may be one of "

@@ -207,7 +207,7 @@ def _unwrap(
             call = type(found).__call__
             is_method = isinstance(call, python_types.FunctionType)
             if is_method or numba_bridge.dispatcher_function(call) is not None:
-                return None, [StaticValue(found, path)], {}
+                return None, [builder.live.object(found, path)], {}
             return path, [], {}
 
 

@@ -231,11 +231,11 @@ def instantiate_object(
     items = tuple(instantiate(builder, item, source) for item in contents.items)
     flag = contents.shared if shared is None else shared
     match contents:
-        case ListObject(external=external):
-            return ListObject(items, external, flag)
-        case DictObject(keys, external=external):
-            return DictObject(keys, items, external, flag)
-        case RecordObject(cls, names, external=external):
-            return RecordObject(cls, names, items, external, flag)
+        case ListObject():
+            return ListObject(items, flag)
+        case DictObject(keys):
+            return DictObject(keys, items, flag)
+        case RecordObject(cls, names):
+            return RecordObject(cls, names, items, flag)
         case _:
             assert_never(contents)

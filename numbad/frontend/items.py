@@ -12,7 +12,7 @@ import operator
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from numbad.frontend import bindings, conditions, merging, operators, templates
+from numbad.frontend import bindings, conditions, merging, operators, templates, updates
 from numbad.frontend.sequences import describe, sentence
 from numbad.frontend.signals import NeedsDynamicList
 from numbad.frontend.values import (
@@ -254,6 +254,8 @@ def _of_static(builder: Builder, value: StaticValue, index: Value, node: ast.AST
                 return builder.live.item(value, key)
             return builder.static(found[key])
         except LookupError as failure:
+            if isinstance(found, dict):
+                builder.live.depend(value.path, "keys", tuple(found))
             builder.raise_now(type(failure), str(failure))
         except TypeError as failure:
             builder.error(node, f"Indexing raises {type(failure).__name__}: {failure}.")
@@ -287,11 +289,12 @@ def setitem(
         case Ref(id):
             _set_object_item(builder, target, builder.state.heap[id], index, value, node)
         case StaticValue(found) if isinstance(found, list | dict):
+            updates.require_opening(target)
             builder.error(
                 node,
-                f"A {type(found).__name__} that exists outside of the function is changed.",
-                "Compiled code cannot change Python objects.",
-                "Return the value, or use an array.",
+                f"A {type(found).__name__} that is part of the function's code is changed.",
+                "It is not found anew at each call.",
+                "Make it a global, a closure variable or an argument.",
             )
         case _:
             method = operators.special_method(builder, target, "__setitem__")

@@ -17,11 +17,15 @@ import numpy as np
 
 from numbad import structure
 from numbad.frontend import folding
+from numbad.frontend.signals import NeedsOpening
 from numbad.frontend.values import (
+    Conflict,
     DictObject,
+    External,
     ListObject,
     OperandValue,
     RecordObject,
+    Ref,
     StaticValue,
     TupleValue,
     Value,
@@ -33,6 +37,13 @@ if TYPE_CHECKING:
     from numbad.frontend.builder import Builder
     from numbad.frontend.state import Code
 
+_NEVER_CHANGED = (
+    type,
+    np.ufunc,
+    python_types.NoneType,
+    python_types.ModuleType,
+    python_types.BuiltinFunctionType,
+)
 _CONSTANT_MODULES = frozenset(sys.stdlib_module_names) | {"numpy", "numba", "scipy"}
 
 
@@ -48,18 +59,60 @@ class Live:
         self._lifted: dict[tuple[Any, ...], OperandValue] = {}
         self._depended: set[Any] = set()
         self._origins: dict[int, tuple[Path, Any]] = {}
+        self._opened: dict[int, tuple[Any, Path, Ref]] = {}
+        self._objects: dict[tuple[Any, ...], tuple[Path, int]] = {}
+        self._variables: dict[tuple[Any, ...], Ref] = {}
+
+    @property
+    def objects(self) -> tuple[tuple[Path, int], ...]:
+        """Path and identity of the live lists and dicts that were found."""
+        return tuple(self._objects.values())
+
+    def open(self, needs: list[NeedsOpening]) -> None:
+        """Make objects of the heap of what is outside and changed by the program."""
+        from numbad.frontend.updates import contents_of
+
+        refs = [self.builder.new_object(ListObject(())) for _ in needs]
+        for need, ref in zip(needs, refs, strict=True):
+            if need.is_variable:
+                self._variables[path_key(need.path)] = ref
+            else:
+                self._opened[id(need.found)] = (need.found, need.path, ref)
+                self._objects[path_key(need.path)] = (need.path, id(need.found))
+        for need, ref in zip(needs, refs, strict=True):
+            contents = contents_of(self.builder, need)
+            self.builder.state.heap[ref.id] = contents
+            self.builder.external[ref.id] = External(need.path, contents, need.is_variable)
+
+    def opened(self, found: Any, path: Path | None) -> Ref | None:
+        """Return the object of the heap for an object that has been opened."""
+        if id(found) not in self._opened:
+            return None
+        _, known, ref = self._opened[id(found)]
+        if path is not None and path_key(path) != path_key(known):
+            self.depend(path, "same", known)
+        return ref
+
+    def object(self, found: Any, path: Path | None) -> Value:
+        """Return the value for an object that is never a number or an array."""
+        return self.opened(found, path) or StaticValue(found, path)
 
     def depend(self, path: Path | None, kind: str, expected: Any) -> None:
         """Record that the program is valid only while the object on the path is as expected."""
         if path is None:
             return
-        key = (path_key(path), kind)
+        key: tuple[Any, ...] = (path_key(path), kind)
+        if kind in ("same", "distinct"):
+            key += (path_key(expected),)
         if key not in self._depended:
             self._depended.add(key)
             self.dependencies.append(Dependency(path, kind, expected))
 
     def value(self, found: Any, path: Path | None, name: str = "") -> Value:
         """Return the value for an object found on a path (None: it cannot change)."""
+        opened = self.opened(found, path)
+        if opened is not None:
+            return opened
         if path is None:
             return constant_value(self.builder, found)
         if isinstance(found, enum.Enum):
@@ -84,10 +137,13 @@ class Live:
             self.depend(path, "equal", found)
         elif type(found) in (list, dict):
             self.depend(path, "type", type(found))
+            self._objects.setdefault(path_key(path), (path, id(found)))
         elif isinstance(found, python_types.FunctionType):
             self.depend(path, "code", found)
         else:
             self.depend(path, "is", found)
+            if not isinstance(found, _NEVER_CHANGED):
+                self._objects.setdefault(path_key(path), (path, id(found)))
         return StaticValue(found, path)
 
     def _lift(self, found: Any, path: Path, name: str) -> OperandValue:
@@ -177,20 +233,38 @@ class Live:
             return StaticValue(found, path)
         return self.value(found, path, name)
 
+    def variable(self, code: Code, name: str) -> Path:
+        """Path of the closure cell or global that a free name of a function stands for."""
+        if name not in code.cells:
+            return (("global", code.globals, name),)
+        if code.path is not None:
+            return (*code.path, ("closure", name))
+        return (("cell", code.cells[name]),)
+
+    def assign(self, code: Code, name: str, value: Value) -> None:
+        """Assign a closure cell or global."""
+        path = self.variable(code, name)
+        ref = self._variables.get(path_key(path))
+        if ref is None:
+            raise NeedsOpening(None, path, is_variable=True)
+        self.builder.state.heap[ref.id] = ListObject((value,))
+
     def name(self, code: Code, name: str) -> Value | None:
         """Value of a free name of a function: closure cell, global or builtin; None if unbound."""
+        path = self.variable(code, name)
+        ref = self._variables.get(path_key(path))
+        if ref is not None:
+            contents = self.builder.state.heap[ref.id]
+            assert isinstance(contents, ListObject)
+            return contents.items[0] if contents.items else None
         if name in code.cells:
-            cell = code.cells[name]
             try:
-                found = cell.cell_contents
+                found = code.cells[name].cell_contents
             except ValueError:
                 return None
-            if code.path is not None:
-                return self.value(found, (*code.path, ("closure", name)), name)
-            return self.value(found, (("cell", cell),), name)
+            return self.value(found, path, name)
         if name in code.globals:
-            found = code.globals[name]
-            return self.value(found, (("global", code.globals, name),), name)
+            return self.value(code.globals[name], path, name)
         if hasattr(builtins, name):
             found = getattr(builtins, name)
             self.depend((("global", code.globals, name),), "is", found)
@@ -224,6 +298,7 @@ def argument_value(
     tree: structure.Tree,
     name: str,
     leaf: Callable[[structure.Leaf, str], ir.Operand],
+    path: Path,
 ) -> Value:
     """Return the value of an argument described by a tree; ``leaf`` makes its operands."""
     match tree:
@@ -233,31 +308,49 @@ def argument_value(
             if value is None or isinstance(value, str | bytes):
                 return StaticValue(value)
             refuse_data(builder, value, f"The argument `{name}`")
+            if type(value) in (list, dict) or structure.record_fields(value) is not None:
+                return Conflict("It is an object that contains itself.")
             return StaticValue(value, (("object", value),))
         case structure.Sequence_(items, cls):
             fields: tuple[Any, ...] = getattr(cls, "_fields", tuple(range(len(items))))
             separator = "_" if hasattr(cls, "_fields") else ""
             values = tuple(
-                argument_value(builder, item, f"{name}{separator}{field}", leaf)
-                for field, item in zip(fields, items, strict=True)
+                argument_value(
+                    builder, item, f"{name}{separator}{field}", leaf, (*path, ("item", position))
+                )
+                for position, (field, item) in enumerate(zip(fields, items, strict=True))
             )
             if cls is list:
-                return builder.new_object(ListObject(values, external=True))
+                return _external(builder, ListObject(values), path)
             return TupleValue(values, None if cls is tuple else cls)
         case structure.Mapping_(keys, items):
             values = tuple(
                 argument_value(
-                    builder, item, f"{name}_{key}" if isinstance(key, str) else name, leaf
+                    builder,
+                    item,
+                    f"{name}_{key}" if isinstance(key, str) and key.isidentifier() else name,
+                    leaf,
+                    (*path, ("item", key)),
                 )
                 for key, item in zip(keys, items, strict=True)
             )
-            return builder.new_object(DictObject(keys, values, external=True))
+            return _external(builder, DictObject(keys, values), path)
         case structure.Record(cls, names, items):
             values = tuple(
-                argument_value(builder, item, f"{name}_{field}", leaf)
+                argument_value(builder, item, f"{name}_{field}", leaf, (*path, ("attr", field)))
                 for field, item in zip(names, items, strict=True)
             )
-            return builder.new_object(RecordObject(cls, names, values, external=True))
+            return _external(builder, RecordObject(cls, names, values), path)
+        case structure.Existing():
+            builder.internal_error("an argument is described by where it is")
+
+
+def _external(
+    builder: Builder, contents: ListObject | DictObject | RecordObject, path: Path
+) -> Ref:
+    ref = builder.new_object(contents)
+    builder.external[ref.id] = External(path, contents)
+    return ref
 
 
 def refuse_data(builder: Builder, value: Any, what: str) -> None:

@@ -102,11 +102,11 @@ def make_dynamic(builder: Builder, need: NeedsDynamicList) -> None:
         present = builder.state.heap.get(id_)
         if not isinstance(present, ListObject):
             raise need
-        if present.external:
+        if id_ in builder.external:
             builder.error(
                 None,
-                "A list that was passed in or is global is changed here.",
-                "Its length is part of the type of the program.",
+                "The length that a list of the caller is left with is known only at run time.",
+                "What a call changes outside of it must have a known structure.",
                 "Use an array, or a copy of the list.",
             )
         made = conversion.make_list(builder, present.items, contents.operand.type)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from numbad.frontend import bindings, operators
+from numbad.frontend import bindings, operators, updates
 from numbad.frontend.sequences import describe, items_of, sentence
 from numbad.frontend.values import (
     NONE,
@@ -65,10 +65,12 @@ def call(
         if name in ("index", "count", "copy") and isinstance(receiver.value, list):
             copy = builder.new_list(items_of(builder, receiver) or ())
             return call(builder, copy, name, args, kwargs, node)
+        if name in _CHANGING:
+            updates.require_opening(receiver)
         builder.error(
             node,
             f"The method `{name}` of {describe(builder, receiver)} is called.",
-            "Compiled code cannot change objects that exist outside of it.",
+            "It is not a method that compiled code knows.",
         )
     builder.error(
         node, sentence(f"the method `{name}` of {describe(builder, receiver)} is not supported.")
@@ -172,6 +174,8 @@ def _of_dict(
     kwargs: dict[str, Value],
     node: ast.AST | None,
 ) -> Value:
+    if name in _CHANGING:
+        updates.require_opening(receiver)
     match name, args:
         case "keys", []:
             return TupleValue(tuple(builder.static(key) for key, _ in pairs))
@@ -218,8 +222,14 @@ def _of_dict(
             builder.error(node, f"The method `{name}` of a dict is not supported.")
 
 
+_CHANGING = frozenset(
+    {"append", "pop", "extend", "insert", "clear", "reverse", "setdefault", "update"}
+)
+
+
 def delete_item(builder: Builder, owner: Value, index: Value, node: ast.AST | None) -> None:
     """Do ``del owner[index]``."""
+    updates.require_opening(owner)
     if isinstance(owner, Ref):
         contents = builder.state.heap[owner.id]
         builder.check_mutable(owner, node)

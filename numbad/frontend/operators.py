@@ -436,6 +436,8 @@ def truth(builder: Builder, value: Value, node: ast.AST | None) -> ir.Operand:
             present = builder.call(operator.not_, is_none)
             return conditions.both(builder, present, truth(builder, inner, node))
         case StaticValue(found) if builder.live.items(value) is None:
+            if isinstance(found, dict):
+                items_of(builder, value)
             return ir.Const(bool(found), BOOL)
         case Ref(id) if isinstance(builder.state.heap[id], RecordObject):
             for name in ("__bool__", "__len__"):

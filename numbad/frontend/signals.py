@@ -36,6 +36,19 @@ class NeedsDynamicList(Signal):
         self.ids = ids
 
 
+class NeedsOpening(Signal):
+    """The object ``found`` on ``path`` is changed: it must be known to the walk from the start.
+
+    If it ``is_variable``, a global or a closure cell is assigned.
+    """
+
+    def __init__(self, found: Any, path: Any, *, is_variable: bool = False) -> None:
+        super().__init__(path)
+        self.found = found
+        self.path = path
+        self.is_variable = is_variable
+
+
 class RecursionFound(Signal):
     """The activation ``key``, which is being inlined, calls itself."""
 

@@ -280,22 +280,18 @@ def join_objects(
     match one, other:
         case ListObject(), ListObject() if len(one.items) == len(other.items):
             items = tuple(again(a, b) for a, b in zip(one.items, other.items, strict=True))
-            return ListObject(items, one.external or other.external, one.shared or other.shared)
+            return ListObject(items, one.shared or other.shared)
         case (ListObject() | DynamicList(), ListObject() | DynamicList()):
             return _join_lists(one, other, left_state, right_state, known)
         case DictObject(), DictObject() if one.keys == other.keys:
             items = tuple(again(a, b) for a, b in zip(one.items, other.items, strict=True))
-            return DictObject(
-                one.keys, items, one.external or other.external, one.shared or other.shared
-            )
+            return DictObject(one.keys, items, one.shared or other.shared)
         case RecordObject(), RecordObject() if one.cls is other.cls:
             names = one.names + tuple(name for name in other.names if name not in one.names)
             ones = dict(zip(one.names, one.items, strict=True))
             others = dict(zip(other.names, other.items, strict=True))
             items = tuple(again(ones.get(n, MISSING), others.get(n, MISSING)) for n in names)
-            return RecordObject(
-                one.cls, names, items, one.external or other.external, one.shared or other.shared
-            )
+            return RecordObject(one.cls, names, items, one.shared or other.shared)
         case _:
             return Conflict("It is an object of different structure on different paths.")
 

@@ -206,12 +206,10 @@ Value = (
 class ListObject:
     """A list whose length is known while building.
 
-    ``external``: it belongs to the caller, so it may be read only. ``shared``: it stands for
-    several objects (paths met), so it may be read only as well.
+    ``shared``: it stands for several objects (paths met), so it may be read only.
     """
 
     items: tuple[Value, ...]
-    external: bool = False
     shared: bool = False
 
 
@@ -232,7 +230,6 @@ class DictObject:
 
     keys: tuple[Any, ...]
     items: tuple[Value, ...]
-    external: bool = False
     shared: bool = False
 
 
@@ -243,11 +240,23 @@ class RecordObject:
     cls: type
     names: tuple[str, ...]
     items: tuple[Value, ...]
-    external: bool = False
     shared: bool = False
 
 
 HeapObject = ListObject | DynamicList | DictObject | RecordObject
+
+
+@dataclass(frozen=True, slots=True)
+class External:
+    """An object of the caller that the program may change: where it is found, and its contents.
+
+    A variable, that is a global or a closure cell, is a list of its value, or an empty one.
+    """
+
+    path: Path
+    contents: ListObject | DictObject | RecordObject
+    is_variable: bool = False
+
 
 NONE = StaticValue(None)
 

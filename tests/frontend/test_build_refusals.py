@@ -63,27 +63,6 @@ def lengths_conflict(x):
     return y
 
 
-def changes_global_list(x):
-    ITEMS.append(x)
-    return x
-
-
-def changes_global_dict(x):
-    TABLE["a"] = x
-    return TABLE["a"]
-
-
-def assigns_global(x):
-    global COUNTER
-    COUNTER = x
-    return x
-
-
-def changes_argument_list(values):
-    values.append(3.0)
-    return values[0]
-
-
 def endless_recursion(x):
     return endless_recursion(x)
 
@@ -162,16 +141,6 @@ def changes_rotated(x):
     return keep[0]
 
 
-def changes_outside_object(x):
-    plain.v = x
-    return plain.v
-
-
-def changes_argument_object(o, x):
-    o.v = x
-    return o.v
-
-
 def changes_frozen(x):
     f = Frozen(x)
     f.v = 2.0
@@ -228,10 +197,6 @@ CASES = [
     (unknown_name, (2.0,), UnsupportedSyntax, "`undefined_thing` is not defined"),
     (types_conflict, (x5,), TypeInferenceFailed, "`y` holds here depends on the path"),
     (lengths_conflict, (x5,), TypeInferenceFailed, "a tuple of different lengths"),
-    (changes_global_list, (2.0,), UnsupportedSyntax, "`append` of a `list`"),
-    (changes_global_dict, (2.0,), UnsupportedSyntax, "A dict that exists outside"),
-    (assigns_global, (2.0,), UnsupportedSyntax, "The global `COUNTER` is assigned"),
-    (changes_argument_list, ([1.0],), UnsupportedSyntax, "A list that was passed in is changed"),
     (endless_recursion, (2.0,), UnsupportedSyntax, "never ends"),
     (uses_typed_list, (2.0,), UnsupportedSyntax, "`numba.typed.List` is not supported"),
     (makes_jitclass, (2.0,), UnsupportedSyntax, "Instances of `Compiled`"),
@@ -246,8 +211,6 @@ CASES = [
     (generator_in_loop, (x5,), UnsupportedSyntax, "made before a loop is consumed inside it"),
     (changes_one_of_two, (x5,), UnsupportedSyntax, "may be one of several objects"),
     (changes_rotated, (x5,), UnsupportedSyntax, "may be one of several objects"),
-    (changes_outside_object, (2.0,), UnsupportedSyntax, "`v` of a `Plain` is assigned"),
-    (changes_argument_object, (Plain(), 2.0), UnsupportedSyntax, "passed in is changed"),
     (changes_frozen, (2.0,), UnsupportedSyntax, "`Frozen` is frozen"),
     (no_attribute, (2.0,), UnsupportedSyntax, "no attribute `foo`"),
     (calls_number, (2.0,), TypeInferenceFailed, "cannot be called"),
