@@ -21,7 +21,9 @@ from numbad.compilation import Compilation, Request
 from numbad.config import config
 from numbad.errors import AliasingError, DifferentiationError, EngineUnavailable
 from numbad.markers import Const
+from numbad.numba_bridge import compiler_lock
 from numbad.paths import read
+from numbad.store import entries
 from numbad.structure import Leaf, Tree, describe, flatten
 
 _table: dict[Hashable, list[Compilation]] = {}
@@ -126,16 +128,37 @@ def compiled_for(
 ) -> Compilation:
     """Return the compilation for arguments of the given structure."""
     key = (function_key(function), trees, named, mode, wrt, lanes)
+    found = _known(key, function)
+    if found is not None:
+        return found
+    with compiler_lock:
+        # Another thread may have been faster.
+        found = _known(key, function)
+        if found is None:
+            found = _make(Request(function, trees, named, mode, wrt, lanes))
+            _table[key] = [found, *_table.get(key, ())]
+        return found
+
+
+def _known(key: Hashable, function: Any) -> Compilation | None:
     for candidate in _table.get(key, ()):
         if all(each.holds(function) for each in candidate.built.dependencies) and _same_types(
             candidate, function
         ):
             return candidate
+    return None
+
+
+def _make(request: Request) -> Compilation:
+    """Take a compilation from disk, or compile."""
+    found = entries.load(request)
+    if found is not None and _same_types(found, request.function):
+        return found
     from numbad.pipeline import compile_function
 
-    made = compile_function(Request(function, trees, named, mode, wrt, lanes))
-    _table.setdefault(key, []).insert(0, made)
-    return made
+    found = compile_function(request)
+    entries.save(found)
+    return found
 
 
 def _same_types(candidate: Compilation, function: Any) -> bool:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cached_property
+from types import CodeType
 from typing import TYPE_CHECKING, Any
 
 from numbad.ir.origin import Origin
@@ -149,6 +150,8 @@ class Compilation:
         whether the entry returns a matrix for them, behind its other results.
     repeatable
         Whether the primal can run twice without printing or drawing random numbers again.
+    sources
+        The code objects of all functions whose source it was made from.
     """
 
     request: Request
@@ -165,6 +168,7 @@ class Compilation:
     replay: Compilation | None = None
     blocks: tuple[tuple[bool, ...], ...] = ()
     repeatable: bool = True
+    sources: tuple[CodeType, ...] = ()
 
     @cached_property
     def program(self) -> ir.Program:

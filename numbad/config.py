@@ -104,6 +104,13 @@ class Config:
             raise ConfigError(f"debug must be True or False, not {value!r}")
         self._debug = value
 
+    def for_generated_code(self) -> tuple[tuple[str, Any], ...]:
+        """Return the settings on which generated code depends, by name."""
+        elsewhere = ("_engine", "_cache_dir", "_debug")
+        return tuple(
+            (name, getattr(self, name)) for name in self.__slots__ if name not in elsewhere
+        )
+
     @contextmanager
     def override(self, **settings: Any) -> Iterator[Config]:
         """Change settings for the length of a ``with`` block, in all threads.

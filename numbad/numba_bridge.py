@@ -12,10 +12,12 @@ import types as python_types
 from collections.abc import Callable, Sequence
 from typing import Any, assert_never
 
+import llvmlite.binding
 import numba
 import numpy as np
 from numba.core import types as nt
 from numba.core import typing
+from numba.core.compiler_lock import global_compiler_lock
 from numba.core.errors import NumbaError
 from numba.core.registry import cpu_target
 from numba.core.typing.arraydecl import get_array_index_type
@@ -41,6 +43,9 @@ _SCALARS: dict[str, nt.Type] = {
     name: numpy_support.from_dtype(np.dtype(name)) for name in SCALAR_NAMES
 }
 _NAMES: dict[nt.Type, str] = {type_: name for name, type_ in _SCALARS.items()}
+
+compiler_lock = global_compiler_lock
+"""Numba's own lock: compilations by numbad hold it, so that the two cannot wait for each other."""
 
 _call_types: dict[Any, Type | None] = {}
 _compiled: dict[python_types.FunctionType, Any] = {}
@@ -303,6 +308,25 @@ def dispatcher_function(value: Any) -> python_types.FunctionType | None:
         function = value.py_func
         return function if isinstance(function, python_types.FunctionType) else None
     return None
+
+
+def dispatcher_settings(value: Any) -> str:
+    """Describe the options of an ``@njit`` dispatcher, and its signatures if they are fixed."""
+    fixed = [] if value._can_compile else value.nopython_signatures
+    return repr((sorted(value.targetoptions.items(), key=repr), [str(s) for s in fixed]))
+
+
+def processor() -> tuple[str, str, str]:
+    """Version of LLVM's bindings, name and features of the processor."""
+    features = llvmlite.binding.get_host_cpu_features().flatten()
+    return llvmlite.__version__, llvmlite.binding.get_host_cpu_name(), features
+
+
+def code_settings() -> tuple[Any, ...]:
+    """Settings of Numba that change the code it generates, if they are not in the code's key."""
+    names = ("OPT", "LOOP_VECTORIZE", "SLP_VECTORIZE", "ENABLE_AVX", "DEBUGINFO_DEFAULT")
+    more = ("BOUNDSCHECK", "CPU_NAME", "CPU_FEATURES", "DISABLE_JIT")
+    return tuple(getattr(numba.config, name, None) for name in (*names, *more))
 
 
 def choose_signature(signatures: tuple[Any, ...], given: Sequence[Type | None]) -> Any:

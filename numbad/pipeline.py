@@ -10,7 +10,6 @@
 
 from __future__ import annotations
 
-import threading
 from dataclasses import replace
 from typing import Any
 
@@ -25,11 +24,14 @@ from numbad.emit.module import emit_module
 from numbad.errors import NonScalarOutput, UnsupportedSyntax
 from numbad.frontend.build import build, build_rule_body
 from numbad.frontend.session import Session
+from numbad.frontend.source import recorded
 from numbad.ir import nodes as ir
 from numbad.ir import visit
 from numbad.ir.types import Array, Scalar, is_complex, is_memory, tangent_type
 from numbad.ir.verify import verify_program
 from numbad.nesting import Nesting
+from numbad.numba_bridge import compiler_lock
+from numbad.store import fingerprint
 from numbad.structure import Leaf, Mapping_, Record, Sequence_, Static, Tree, leaves
 from numbad.transform.derivatives import Derivatives
 from numbad.transform.directions import Chunks
@@ -45,34 +47,36 @@ from numbad.transform.matrices import (
 from numbad.transform.reverse import joint, reverse, split, without_unused_callees
 from numbad.transform.simplify import simplify_program
 
-lock = threading.RLock()
-
-
 derivatives = Derivatives(build_rule_body)
 
 
 def compile_function(request: Request) -> Compilation:
     """Run all passes for a request."""
-    with lock:
-        session = DerivativeSession()
-        built = build(request.function, request.args, dict(request.kwargs), session)
-        built = built.with_program(_checked(simplify_program(built.program)))
-        match request.mode:
-            case "primal":
-                return _finish(request, built, built.program)
-            case "gradient":
-                return _gradient(request, built)
-            case "tangent":
-                return _tangent(request, built)
-            case "pullback":
-                return _pullback(request, built)
-            case "jacobian columns" | "jacobian rows":
-                return _jacobian(request, built)
-            case "hessian product":
-                return _hessian_product(request, built)
-            case mode:
-                assert mode in MATRIX_MODES, f"no mode {mode}"
-                return _hessian(request, built)
+    with compiler_lock, recorded() as codes:
+        made = _compile(request)
+        return replace(made, sources=tuple(codes.values()))
+
+
+def _compile(request: Request) -> Compilation:
+    session = DerivativeSession()
+    built = build(request.function, request.args, dict(request.kwargs), session)
+    built = built.with_program(_checked(simplify_program(built.program)))
+    match request.mode:
+        case "primal":
+            return _finish(request, built, built.program)
+        case "gradient":
+            return _gradient(request, built)
+        case "tangent":
+            return _tangent(request, built)
+        case "pullback":
+            return _pullback(request, built)
+        case "jacobian columns" | "jacobian rows":
+            return _jacobian(request, built)
+        case "hessian product":
+            return _hessian_product(request, built)
+        case mode:
+            assert mode in MATRIX_MODES, f"no mode {mode}"
+            return _hessian(request, built)
 
 
 class DerivativeSession(Session):
@@ -341,7 +345,7 @@ def _hessian_product(request: Request, built: Built) -> Compilation:
 def _finish(request: Request, built: Built, program: ir.Program, **facts: Any) -> Compilation:
     program = _executable(_checked(program))
     options = _options(built.options)
-    emitted = emit_module(program, _title(request, built), options)
+    emitted = emit_module(program, _title(request, built), options, extra=fingerprint.own_digest())
     entry = load_module(emitted, config.cache_dir)
     return Compilation(
         request,

@@ -47,14 +47,19 @@ ALLOWED = {
         "results",
         "calls",
     ),
-    "emit": ("ir", "errors", "kernels", "numba_bridge"),
+    "emit": ("ir", "errors", "kernels", "numba_bridge", "numba_cache", "store.files"),
+    "numba_cache": ("store.files", "store.fingerprint"),
+    "store": (
+        *("compilation", "custom.declare", "emit", "numba_bridge", "paths", "pipeline"),
+        "structure",
+    ),
 }
 # Modules at the top that are not in the table are the public interface and the pipeline: they tie
 # the parts together. The demonstrations are users.
 FREE = ("demo",)
 
 # Where the internals of Numba and LLVM may be touched. Its public names are free.
-INTERNALS = ("numba_bridge", "kernels")
+INTERNALS = ("numba_bridge", "numba_cache", "kernels")
 PUBLIC = ("numba.core.errors", "numba.typed", "numba.extending")
 FORBIDDEN_EVERYWHERE = ("pytest", "hypothesis", "mpmath")
 

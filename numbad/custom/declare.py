@@ -58,6 +58,11 @@ def lookup(found: Any) -> UserRule | None:
     return _rules.get(id(_core(found)))
 
 
+def declared() -> list[tuple[Any, Any, Any, Any]]:
+    """Return all declarations: the function, and the parts of its rule."""
+    return [(rule.function, rule.forward, rule.backward, rule.jvp) for rule in _rules.values()]
+
+
 def identity_matters(found: Any) -> bool:
     """Whether another function of the same code may have another declaration, or none."""
     return getattr(found, "__code__", None) in _codes

@@ -1,7 +1,7 @@
 """Generated source becomes a module in a real file.
 
-A real file, and not only ``linecache``, because Numba's on-disk cache and debuggers look for it.
-The file is written once, atomically, into a directory that only the user can read.
+A real file, and not only ``linecache``, because tracebacks and debuggers look for it. The file is
+written once, atomically, into a directory that only the user can read.
 """
 
 from __future__ import annotations
@@ -12,7 +12,6 @@ import sys
 import tempfile
 import threading
 import types as python_types
-import warnings
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +20,8 @@ from numba import njit
 from numbad import numba_bridge
 from numbad.config import config
 from numbad.emit.emitted import Emitted
+from numbad.numba_cache import keep_machine_code
+from numbad.store.files import replace, warn_once
 
 _modules: dict[tuple[Any, ...], python_types.ModuleType] = {}
 _lock = threading.Lock()
@@ -35,7 +36,7 @@ def load_module(emitted: Emitted, cache_dir: str | os.PathLike[str] | None = Non
         What ``emit_module`` returned.
     cache_dir : path, optional
         Directory for the file; ``config.cache_dir`` if not given. If it cannot be written to, a
-        temporary directory is used and a ``RuntimeWarning`` says so.
+        temporary directory is used and a ``RuntimeWarning`` says so, once.
 
     Returns
     -------
@@ -44,13 +45,41 @@ def load_module(emitted: Emitted, cache_dir: str | os.PathLike[str] | None = Non
         same bound objects gives the same dispatcher.
     """
     path = _write(emitted, Path(cache_dir) if cache_dir is not None else config.cache_dir)
-    key = (str(path), *((name, id(obj)) for name, obj in emitted.bindings.items()))
+    return import_module(path, emitted.text, emitted.entry_name, emitted.bindings, emitted.digest)
+
+
+def import_module(
+    path: Path,
+    code: str | python_types.CodeType,
+    entry_name: str,
+    bindings: dict[str, Any],
+    digest: str,
+) -> Any:
+    """Import a generated module whose file exists, and return its entry function.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+    code : str or code object
+        Its contents, or what they were compiled to.
+    entry_name, bindings, digest
+        As in ``Emitted``.
+    """
+    key = (str(path), *((name, id(obj)) for name, obj in bindings.items()))
     with _lock:
         module = _modules.get(key)
         if module is None:
-            module = _import(path, emitted)
+            module = _execute(path, code, bindings)
+            if bindings_are_plain(bindings):
+                keep_machine_code(getattr(module, entry_name), digest)
             _modules[key] = module
-    return getattr(module, emitted.entry_name)
+    return getattr(module, entry_name)
+
+
+def bindings_are_plain(bindings: dict[str, Any]) -> bool:
+    """Whether the bound objects are no functions of the user's, of which only the name is known."""
+    return not any(hasattr(getattr(obj, "py_func", obj), "__code__") for obj in bindings.values())
 
 
 def module_path(function: Any) -> str:
@@ -58,16 +87,18 @@ def module_path(function: Any) -> str:
     return str(getattr(function, "py_func", function).__code__.co_filename)
 
 
-def _import(path: Path, emitted: Emitted) -> python_types.ModuleType:
+def _execute(
+    path: Path, code: str | python_types.CodeType, bindings: dict[str, Any]
+) -> python_types.ModuleType:
     spec = importlib.util.spec_from_file_location(path.stem, path)
     assert spec is not None
-    assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
-    for name, obj in emitted.bindings.items():
+    for name, obj in bindings.items():
         setattr(module, name, _callable_in_nopython(obj))
-    module.__dict__["__numbad_bindings__"] = emitted.bindings
+    module.__dict__["__numbad_bindings__"] = bindings
     sys.modules[path.stem] = module
-    code = compile(emitted.text, str(path), "exec", dont_inherit=True)
+    if isinstance(code, str):
+        code = compile(code, str(path), "exec", dont_inherit=True)
     exec(code, module.__dict__)
     return module
 
@@ -85,11 +116,7 @@ def _write(emitted: Emitted, directory: Path) -> Path:
         return _write_to(directory, name, emitted.text)
     except OSError as error:
         fallback = _temporary_directory()
-        warnings.warn(
-            f"generated code cannot be kept in {directory} ({error}); using {fallback}",
-            RuntimeWarning,
-            stacklevel=4,
-        )
+        warn_once("unwritable", f"Nothing can be kept in {directory} ({error}).")
         return _write_to(fallback, name, emitted.text)
 
 
@@ -103,7 +130,7 @@ def _temporary_directory() -> Path:
 
 
 def _write_to(directory: Path, name: str, text: str) -> Path:
-    """Write the file unless it is there already: its time stamp is part of Numba's cache key."""
+    """Write the file unless it is there already."""
     path = directory / name
     data = text.encode()
     try:
@@ -111,12 +138,5 @@ def _write_to(directory: Path, name: str, text: str) -> Path:
             return path
     except FileNotFoundError:
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(prefix=name, suffix=".tmp", dir=directory)
-    try:
-        with os.fdopen(handle, "wb") as stream:
-            stream.write(data)
-        os.replace(temporary, path)
-    except BaseException:
-        os.unlink(temporary)
-        raise
+    replace(path, data)
     return path

@@ -38,8 +38,7 @@ def emit_module(
     title : str
         What the module was generated from, for its first line.
     options : dict, optional
-        Options of ``numba.njit`` for every function. ``cache`` is left out if the text calls
-        functions of the user's that Numba's cache would not watch.
+        Options of ``numba.njit`` for every function.
     extra : str, optional
         Anything else that determines the meaning of the text (versions, sources of callees); it
         becomes part of the digest.
@@ -57,9 +56,6 @@ def emit_module(
     references = References({function.name for function in functions}, RESERVED, vector_math)
     for function in functions:
         collect_references(function, references)
-    if any(_has_code(obj) for obj in references.bindings.values()):
-        # Numba's on-disk cache does not notice that what such a function calls has changed.
-        options.pop("cache", None)
     plain_division = options.get("error_model") == "numpy"
     decorator = _decorator(options)
     texts = [print_function(f, references, decorator, plain_division) for f in functions]
@@ -126,10 +122,6 @@ def _version() -> str:
 def _digest(text: str, bindings: dict[str, Any], extra: str) -> str:
     parts = [text, extra] + [f"{name}={fingerprint(obj)}" for name, obj in bindings.items()]
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:20]
-
-
-def _has_code(obj: Any) -> bool:
-    return hasattr(getattr(obj, "py_func", obj), "__code__")
 
 
 def fingerprint(obj: Any) -> str:

@@ -22,6 +22,7 @@ import copy
 import linecache
 import weakref
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from types import CellType, CodeType, FunctionType
 from typing import Any
@@ -132,6 +133,21 @@ def _characters(text: str, byte_offset: int) -> int:
     return len(text.encode()[:byte_offset].decode(errors="ignore"))
 
 
+_recorders: list[dict[int, CodeType]] = []
+
+
+@contextmanager
+def recorded() -> Iterator[dict[int, CodeType]]:
+    """Note the code objects whose source is asked for in a block, by identity."""
+    found: dict[int, CodeType] = {}
+    _recorders.append(found)
+    try:
+        yield found
+    finally:
+        # By identity: records of nested blocks may be equal.
+        _recorders[:] = [each for each in _recorders if each is not found]
+
+
 _parsed: dict[int, tuple[weakref.ref[CodeType], Parsed]] = {}
 _trees: dict[str, tuple[list[str], ast.Module]] = {}
 
@@ -161,6 +177,8 @@ def load(function: FunctionType) -> SourceFunction:
     'return x * 2'
     """
     code = function.__code__
+    for record in _recorders:
+        record[id(code)] = code
     # By identity: code objects compare equal across files and have no reference to theirs.
     known = _parsed.get(id(code))
     if known is not None and known[0]() is code:
