@@ -140,6 +140,7 @@ CASES = {
     "closures": lambda u: numbad.gradient(u.cube, 2.0),
     "pullbacks in two halves": lambda u: numbad.pullback(u.f, 0.5)[1](2.0),
     "pullbacks that run again": lambda u: numbad.pullback(u.loop, 0.5, 4)[1](1.0),
+    "jacobians": lambda u: numbad.jacobian(u.with_function, u.helper, 0.5),
     "arrays": lambda u: numbad.gradient(lambda x: (x * x).sum(), np.array([1.0, 2.0])),
 }
 
