@@ -13,6 +13,7 @@ _FORWARD, _FORWARD_LANE = 1.0, 0.125
 _REVERSE, _REVERSE_LANE = 2.5, 0.25
 
 
+@cache
 def lanes_for(directions: int, threshold: int) -> int:
     """Return the number of lanes for a number of directions.
 

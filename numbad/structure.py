@@ -11,6 +11,7 @@ import dataclasses
 import types as python_types
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, assert_never
 
 import numpy as np
@@ -91,6 +92,7 @@ SCALAR_NAMES = (
 """NumPy dtype names of the scalars that the IR has."""
 
 
+@cache
 def scalar_of_dtype(dtype: np.dtype[Any]) -> Scalar | None:
     """IR scalar for a NumPy dtype; None if there is none (strings, records, half precision)."""
     if dtype.name in SCALAR_NAMES and dtype.isnative:
@@ -103,13 +105,15 @@ def array_type_of(array: np.ndarray[Any, Any]) -> Array | None:
     scalar = scalar_of_dtype(array.dtype)
     if scalar is None:
         return None
-    if array.flags["C_CONTIGUOUS"]:
+    flags = array.flags
+    if flags.c_contiguous:
         layout = "C"
-    elif array.flags["F_CONTIGUOUS"]:
-        layout = "F"
     else:
-        layout = "A"
-    return Array(scalar, array.ndim, layout, readonly=not array.flags["WRITEABLE"])
+        layout = "F" if flags.f_contiguous else "A"
+    return _array(scalar, array.ndim, layout, not flags.writeable)
+
+
+_array = cache(Array)
 
 
 def leaf_type(value: Any) -> Type | None:

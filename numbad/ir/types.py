@@ -8,6 +8,7 @@ whose trip counts are not known beforehand. ``Lanes`` is several directions of o
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 
@@ -129,6 +130,7 @@ def is_memory(type_: Type) -> bool:
     return isinstance(type_, Array | List | Stack)
 
 
+@cache
 def tangent_type(type_: Type) -> Type | None:
     """Type of the tangent and of the cotangent of a value; None if it has neither.
 

@@ -89,33 +89,39 @@ def at_most(value: ir.Operand, bound: ir.Operand, out: BlockBuilder) -> ir.Opera
     return out.call(INT64, min, value, bound)
 
 
-def unit(type_: Type, k: ir.Operand, out: BlockBuilder) -> ir.Operand:
+def unit(type_: Type, k: ir.Operand, out: BlockBuilder, name: str = "") -> ir.Operand:
     """Return the seed of a type with 1 in lane ``k``; zero if ``k`` is no lane."""
     if isinstance(type_, Lanes):
-        return out.call(type_, with_unit, arith.zero(type_), k)
+        return out.call(type_, with_unit, arith.zero(type_), k, name=name)
     if isinstance(k, ir.Const):
         return ir.Const(1.0 if k.value == 0 else 0.0, type_)
     hits = out.call(BOOL, operator.eq, k, arith.ZERO)
-    return out.let(type_, ir.Select(hits, ir.Const(1.0, type_), arith.zero(type_)))
+    return out.let(type_, ir.Select(hits, ir.Const(1.0, type_), arith.zero(type_)), name)
 
 
-def seed(
-    part: Part, type_: Type, start: ir.Operand, count: int, out: BlockBuilder, name: str
-) -> ir.Operand:
-    """Return the seed of a part for the chunk, of type ``type_``."""
-    if not is_memory(type_):
-        return unit(type_, arith.sub_int(out, part.first, start), out)
+def seed(part: Part, zeros: ir.Var, start: ir.Operand, count: int, out: BlockBuilder) -> ir.Var:
+    """Put the seeds of a part for the chunk into ``zeros``, an array of zeros; return it."""
+    type_ = zeros.type
     assert isinstance(type_, Array)
-    seeds = zeros(type_, part.shape, out, name)
     low, high, shift = window(part, start, count, out)
     j, inner = out.fresh.var(INT64, "j"), out.nested()
     one = unit(type_.dtype, arith.add_int(inner, j, shift), inner)
-    inner.emit(ir.Store(seeds, unravelled(j, part.shape, inner), one, out.origin))
+    inner.emit(ir.Store(zeros, unravelled(j, part.shape, inner), one, out.origin))
     out.emit(ir.For(j, low, high, arith.ONE, (), inner.block(), out.origin))
-    return seeds
+    return zeros
 
 
-def zeros(type_: Array, shape: tuple[ir.Operand, ...], out: BlockBuilder, name: str) -> ir.Var:
+def clear(part: Part, seeds: ir.Var, start: ir.Operand, count: int, out: BlockBuilder) -> None:
+    """Set the seeds of the chunk back to zero."""
+    assert isinstance(seeds.type, Array)
+    low, high, _ = window(part, start, count, out)
+    j, inner = out.fresh.var(INT64, "j"), out.nested()
+    zero = arith.zero(seeds.type.dtype)
+    inner.emit(ir.Store(seeds, unravelled(j, part.shape, inner), zero, out.origin))
+    out.emit(ir.For(j, low, high, arith.ONE, (), inner.block(), out.origin))
+
+
+def new_zeros(type_: Array, shape: tuple[ir.Operand, ...], out: BlockBuilder, name: str) -> ir.Var:
     """Return a new array of zeros of the type."""
     layout = "F" if type_.layout == "F" else "C"
     made_type = Array(type_.dtype, type_.ndim, layout)

@@ -34,6 +34,6 @@ def run(function: ir.Function, out: BlockBuilder) -> list[ir.Operand]:
 def _copy(param: ir.Var, out: BlockBuilder) -> ir.Var:
     assert isinstance(param.type, Array)
     shape = tuple(out.let(INT64, ir.Shape(param, axis)) for axis in range(param.type.ndim))
-    copied = directions.zeros(param.type, shape, out, param.name)
+    copied = directions.new_zeros(param.type, shape, out, param.name)
     copy_into(out, copied, param)
     return copied

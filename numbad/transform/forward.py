@@ -364,8 +364,8 @@ class _Forward:
                 self._let(target, ir.Reserve(self._memory_tangent(stack), count, True), out)
             case ir.Release(stack, count):
                 self._let(target, ir.Release(self._memory_tangent(stack), count), out)
-            case ir.Alloc(shape, fill):
-                self._allocation(target, shape, fill, out)
+            case ir.Alloc():
+                self._allocation(target, expr, out)
             case ir.NewStack():
                 self._let(target, expr, out)
             case _:
@@ -431,13 +431,8 @@ class _Forward:
             return self.tangent(operand)
         return operand
 
-    def _allocation(
-        self,
-        target: ir.Var,
-        shape: tuple[ir.Operand, ...],
-        fill: ir.Operand | None,
-        out: BlockBuilder,
-    ) -> None:
+    def _allocation(self, target: ir.Var, expr: ir.Alloc, out: BlockBuilder) -> None:
+        shape, fill, purpose = expr.shape, expr.fill, expr.purpose
         if isinstance(target.type, List):
             if is_memory(target.type.item):
                 self._let(target, ir.Alloc(shape, None, "shadow"), out)
@@ -449,9 +444,12 @@ class _Forward:
         type_ = shadow_type(target.type)
         assert isinstance(type_, Array)
         dtype = type_.dtype
-        start: ir.Operand = arith.zero(dtype)
+        start: ir.Operand | None = arith.zero(dtype)
         if fill is not None and self._has_tangent(fill):
             start = arith.cast(out, self.tangent(fill), dtype)
+        elif fill is None and purpose != "user":
+            # What the transforms leave uninitialised they write before they read it.
+            start = None
         self._let(target, ir.Alloc(shape, start, "shadow"), out)
 
     def _call(self, target: ir.Var, call: ir.Call, statement: ir.Let, out: BlockBuilder) -> None:

@@ -9,6 +9,8 @@ from __future__ import annotations
 import operator
 from dataclasses import dataclass, replace
 
+from numbad.analysis.memory import Memory
+from numbad.analysis.regions import analyse as analyse_regions
 from numbad.ir import nodes as ir
 from numbad.ir import visit
 from numbad.ir.build import BlockBuilder, Fresh
@@ -101,16 +103,42 @@ class _Columns:
         out = BlockBuilder(self.fresh)
         out.origin = self.primal.origin
         parts, total = directions.parts([params[position] for position in self.wrt], out)
+        seeds = self._seeds(parts, out)
         if isinstance(total, ir.Const) and total.value <= self.count:
-            values, matrices = self._chunk(parts, arith.ZERO, None, out)
+            values, matrices = self._chunk(parts, seeds, arith.ZERO, None, out)
         else:
-            values, matrices = self._loop(parts, total, out)
+            values, matrices = self._loop(parts, seeds, total, out)
         if self.written:
             values = effects.run(self.primal, out)
         return ir.Function(self.name, params, out.block(), (*values, *matrices), self.primal.origin)
 
+    def _seeds(self, parts: list[Part], out: BlockBuilder) -> list[ir.Var | None]:
+        """Return arrays of zeros for the seeds that all chunks can share; None for the others."""
+        params = self.chunk.params
+        seeds = params[len(self.primal.params) :]
+        regions = analyse_regions(self.chunk.body, params)
+        memory = Memory(regions, params, self.chunk.results)
+        found: list[ir.Var | None] = []
+        for part, param in zip(parts, seeds, strict=True):
+            own = is_memory(param.type) and not memory.of(param).writes
+            own = own and not any(
+                isinstance(r, ir.Var) and is_memory(r.type) and memory.of(r) is memory.of(param)
+                for r in self.chunk.results
+            )
+            shared = own and isinstance(param.type, Array)
+            found.append(
+                directions.new_zeros(param.type, part.shape, out, param.name)  # type: ignore[arg-type]
+                if shared
+                else None
+            )
+        return found
+
     def _loop(
-        self, parts: list[Part], total: ir.Operand, out: BlockBuilder
+        self,
+        parts: list[Part],
+        seeds: list[ir.Var | None],
+        total: ir.Operand,
+        out: BlockBuilder,
     ) -> tuple[list[ir.Operand], list[ir.Operand]]:
         matrix_types = self._matrix_types()
         types: list[Type] = [*(r.type for r in self.primal.results), *matrix_types]
@@ -120,7 +148,7 @@ class _Columns:
         results = [self.fresh.var(inner.type, inner.name) for inner in inners]
         start, inner = self.fresh.var(INT64, "start"), out.nested()
         matrices = inners[len(types) - len(matrix_types) :]
-        values, made = self._chunk(parts, start, matrices, inner)
+        values, made = self._chunk(parts, seeds, start, matrices, inner)
         following = list(made) if self.written else [*values, *made]
         carried = tuple(
             ir.Carried(var, ir.Undefined(var.type), value, result)
@@ -146,6 +174,7 @@ class _Columns:
     def _chunk(
         self,
         parts: list[Part],
+        shared: list[ir.Var | None],
         start: ir.Operand,
         matrices: list[ir.Var] | None,
         out: BlockBuilder,
@@ -154,8 +183,8 @@ class _Columns:
         params = self.chunk.params
         given = effects.arguments(self.primal, self.written, out)
         seeds = [
-            directions.seed(part, param.type, start, self.count, out, param.name)
-            for part, param in zip(parts, params[len(given) :], strict=True)
+            self._seed(part, param, seed, start, out)
+            for part, param, seed in zip(parts, params[len(given) :], shared, strict=True)
         ]
         body, results = visit.inline(self.chunk, (*given, *seeds), self.fresh)
         for statement in body:
@@ -175,7 +204,25 @@ class _Columns:
                 matrix = self._matrix(type_, extents, start, before, out)
                 self._fill(matrix, y, part, start, out)
                 made.append(matrix)
+        if matrices is not None:
+            for part, seed in zip(parts, shared, strict=True):
+                if seed is not None:
+                    directions.clear(part, seed, start, self.count, out)
         return list(results[: len(self.primal.results)]), made
+
+    def _seed(
+        self,
+        part: Part,
+        param: ir.Var,
+        shared: ir.Var | None,
+        start: ir.Operand,
+        out: BlockBuilder,
+    ) -> ir.Operand:
+        if not isinstance(param.type, Array):
+            lane = arith.sub_int(out, part.first, start)
+            return directions.unit(param.type, lane, out, param.name)
+        zeros = shared or directions.new_zeros(param.type, part.shape, out, param.name)
+        return directions.seed(part, zeros, start, self.count, out)
 
     def _matrix(
         self,
@@ -186,13 +233,12 @@ class _Columns:
         out: BlockBuilder,
     ) -> ir.Var:
         """Return a new matrix in the first chunk, that of the chunk before in the others."""
-        fill = arith.zero(type_.dtype)
         if before is None:
-            return out.let(type_, ir.Alloc(extents, fill), "J")
+            return out.let(type_, ir.Alloc(extents, None), "J")
         earlier = next(before)  # type: ignore[call-overload]
         is_first = out.call(BOOL, operator.eq, start, arith.ZERO)
         then = out.nested()
-        new = then.let(type_, ir.Alloc(extents, fill), "J")
+        new = then.let(type_, ir.Alloc(extents, None), "J")
         result = self.fresh.var(type_, "J")
         merge = ir.Merge(result, new, earlier)
         out.emit(ir.If(is_first, then.block(), (), (merge,), out.origin))
@@ -216,12 +262,36 @@ class _Columns:
             out.emit(ir.For(j, low, high, arith.ONE, (), inner.block(), out.origin))
             return
 
+        if not isinstance(part.size, ir.Const) and self.count > 1:
+            # A chunk that lies within the part fills whole rows of lanes, which LLVM vectorises.
+            width = arith.sub_int(out, high, low)
+            is_full = out.call(BOOL, operator.eq, width, ir.Const(self.count, INT64))
+            then, orelse = out.nested(), out.nested()
+            self._rows(matrix, y, _Window(low, arith.ZERO, ir.Const(self.count, INT64)), then)
+            first = arith.add_int(orelse, low, shift)
+            self._rows(matrix, y, _Window(low, first, width), orelse)
+            out.emit(ir.If(is_full, then.block(), orelse.block(), (), out.origin))
+            return
+        first = arith.add_int(out, low, shift)
+        self._rows(matrix, y, _Window(low, first, arith.sub_int(out, high, low)), out)
+
+    def _rows(self, matrix: ir.Var, y: Part, window: _Window, out: BlockBuilder) -> None:
         def row(block: BlockBuilder, number: ir.Operand, element: ir.Operand) -> None:
-            j, inner = self.fresh.var(INT64, "j"), block.nested()
-            k = arith.add_int(inner, j, shift)
-            inner.emit(
-                ir.Store(matrix, (number, j), directions.take(element, k, inner), out.origin)
+            k, inner = self.fresh.var(INT64, "k"), block.nested()
+            place = (number, arith.add_int(inner, window.column, k))
+            value = directions.take(element, arith.add_int(inner, window.lane, k), inner)
+            inner.emit(ir.Store(matrix, place, value, out.origin))
+            block.emit(
+                ir.For(k, arith.ZERO, window.width, arith.ONE, (), inner.block(), out.origin)
             )
-            block.emit(ir.For(j, low, high, arith.ONE, (), inner.block(), out.origin))
 
         directions.each_element(y.value, y.shape, out, row)
+
+
+@dataclass(frozen=True)
+class _Window:
+    """``width`` columns of a matrix from ``column`` on, from the lanes from ``lane`` on."""
+
+    column: ir.Operand
+    lane: ir.Operand
+    width: ir.Operand

@@ -65,7 +65,7 @@ def _batch(reversed_: Reversed, out: int, name: str) -> ir.Program:
     (y,), total = directions.parts([function.results[out]], block)
     if is_memory(seed.type):
         assert isinstance(seed.type, Array)
-        seeds = directions.zeros(seed.type, y.shape, block, seed.name)
+        seeds = directions.new_zeros(seed.type, y.shape, block, seed.name)
         size = directions.at_most(
             arith.sub_int(block, total, start), block.let(INT64, ir.Shape(units, 0)), block
         )

@@ -15,6 +15,7 @@ from numbad.transform.forward import forward
 from numbad.transform.jacobian_columns import Matrices, jacobian_columns
 from numbad.transform.jacobian_rows import jacobian_rows
 from numbad.transform.reverse import joint, reverse
+from numbad.transform.simplify import simplify_program
 
 
 @dataclass(frozen=True)
@@ -86,7 +87,7 @@ def hessian_product(
     """Return the program for the gradient's derivative along one direction.
 
     Its entry takes a direction for each parameter of ``gradient.wrt`` as well; it returns the
-    primal's results, the gradients and then the products that are not zero; and which these are.
+    products that are not zero; and which these are.
     """
     tangent = forward(gradient.program, gradient.wrt, derivatives, name)
     entry = tangent.program.entry
@@ -95,5 +96,6 @@ def hessian_product(
     places = [next(dots) if varied else None for varied in tangent.varied]
     kept = [places[position] for position in gradient.outs()]
     products = tuple(entry.results[place] for place in kept if place is not None)
-    entry = replace(entry, results=entry.results[:results] + products)
-    return replace(tangent.program, entry=entry), tuple(place is not None for place in kept)
+    entry = replace(entry, results=products)
+    made = simplify_program(replace(tangent.program, entry=entry))
+    return made, tuple(place is not None for place in kept)
