@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from numbad.frontend.names import hint, is_introduced
-from numbad.frontend.signals import Skip
+from numbad.frontend.names import RESULT, THROWN, hint, is_introduced
+from numbad.frontend.signals import Skip, Thrown
 from numbad.frontend.state import Code, Frame
 from numbad.frontend.values import Conflict, OperandValue, Pending, TupleValue, Value
 from numbad.ir.types import Scalar, Tuple, Type
@@ -24,6 +24,10 @@ def lookup(builder: Builder, name: str, node: ast.AST | None = None) -> Value:
     """Return the value of a name."""
     frame = builder.frame
     assert frame is not None
+    if name == THROWN:
+        from numbad.frontend.attempts import is_thrown
+
+        return OperandValue(is_thrown(builder))
     while True:
         if name in frame.locals or name in builder.state.frames[frame.id]:
             return _bound(builder, frame, name, node)
@@ -41,6 +45,8 @@ def lookup(builder: Builder, name: str, node: ast.AST | None = None) -> Value:
 def _bound(builder: Builder, frame: Frame, name: str, node: ast.AST | None) -> Value:
     value = builder.state.frames.get(frame.id, {}).get(name)
     match value:
+        case None if name == RESULT and builder.attempt is not None:
+            raise Thrown
         case None:
             builder.error(
                 node,

@@ -107,6 +107,7 @@ def _build(
 ) -> Built:
     builder = Builder(session)
     builder.live.root = fn
+    builder.raises_on_zero = _options(fn).get("error_model", "python") != "numpy"
     _enter(builder)
     builder.live.open(opened)
     params: list[ir.Var] = []
@@ -140,7 +141,7 @@ def _build(
         (*parameters, *builder.live.parameters),
         tree,
         tuple(builder.live.dependencies),
-        dict(resolve_callable(fn).options),
+        _options(fn),
         changes,
         builder.live.objects if changes else (),
     )
@@ -188,6 +189,13 @@ def build_rule_body(
 ) -> ir.Function:
     """Build the body of a derivative rule; see ``build_rule``."""
     return build_rule(fn, types, session)[0]
+
+
+def _options(fn: Callable[..., Any]) -> dict[str, Any]:
+    try:
+        return dict(resolve_callable(fn).options)
+    except TypeError:
+        return {}
 
 
 def _enter(builder: Builder) -> None:

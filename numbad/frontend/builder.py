@@ -19,6 +19,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from numbad.frontend import (
+    attempts,
     attributes,
     bindings,
     calls,
@@ -86,12 +87,21 @@ class Builder(Emitter):
         self.partners: dict[int, set[int]] = {}
         self.born: dict[int, int] = {}
         self.external: dict[int, External] = {}
+        self.attempt: attempts.Context | None = None
+        self.handling: attempts.Handling | None = None
+        self.guarded_attempts: set[Any] = set()
+        self.thrown_codes: list[tuple[type[BaseException], tuple[ir.Operand, ...]]] = []
+        self.raises_on_zero = True
         self.is_incomplete = False
         self._next_id = 0
 
     def write(self) -> None:
         """Announce that memory is about to change: array expressions that wait are evaluated."""
         bindings.settle_pending(self)
+
+    def throw(self, exception: type[BaseException], args: Sequence[ir.Operand]) -> bool:
+        """Throw to a handler of the program around this place; False if there is none."""
+        return attempts.throw(self, exception, args)
 
     # --- control flow for handlers ----------------------------------------------------------
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from numbad import numba_bridge
 from numbad.errors import NoRule
-from numbad.frontend import bindings, classes, functions, operators, overloads
+from numbad.frontend import bindings, checks, classes, functions, operators, overloads
 from numbad.frontend.builtins import BUILTINS
 from numbad.frontend.callables import Callee, Kind, resolve_callable
 from numbad.frontend.sequences import describe, sentence
@@ -267,6 +267,8 @@ def emit_call(
 ) -> Value:
     """Emit ``fn(*args, **kwargs)`` as an ``ir.Call``; tuples among the arguments are made."""
     operands = [run_time_operand(builder, arg, node) for arg in args]
+    if builder.attempt is not None:
+        operands = list(checks.operands(builder, fn, tuple(operands)))
     named = [(name, run_time_operand(builder, value, node)) for name, value in kwargs.items()]
     bindings.settle_pending(builder)
     if not named:

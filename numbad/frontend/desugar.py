@@ -2,7 +2,7 @@
 
 After ``desugar_block`` there are no ``assert``, ``match``, ``pass``, docstrings, annotated
 assignments and ``del`` of names, and every statement without a derivative has been refused. Loops,
-``try``/``finally`` and jumps are as before: ``exits`` deals with them.
+``try`` and jumps are as before: ``exits`` deals with them.
 """
 
 from __future__ import annotations
@@ -36,14 +36,6 @@ _REFUSED: dict[type[ast.AST], tuple[str, str, str]] = {
     ),
 }
 
-_EXCEPT_WHY = (
-    "Reverse mode must know which statements ran; an exception can leave a block anywhere."
-)
-_EXCEPT_REMEDY = (
-    "Test for the exceptional case beforehand, or give the function its own rule with "
-    "@numbad.adjoint."
-)
-
 
 def refuse(parsed: Parsed, node: ast.AST, what: str, why: str, remedy: str) -> UnsupportedSyntax:
     """Make the error for a construct that cannot be differentiated."""
@@ -66,9 +58,6 @@ def check(parsed: Parsed, node: ast.AST) -> None:
         if isinstance(child, ast.comprehension) and child.is_async:
             what, why, remedy = _REFUSED[ast.AsyncFor]
             raise refuse(parsed, child.target, f"{what} cannot be differentiated.", why, remedy)
-        if isinstance(child, ast.Try) and child.handlers:
-            what = "`try` with `except` cannot be differentiated."
-            raise refuse(parsed, child, what, _EXCEPT_WHY, _EXCEPT_REMEDY)
 
 
 def desugar_block(parsed: Parsed, names: Names, body: list[ast.stmt]) -> list[ast.stmt]:
@@ -102,8 +91,11 @@ def _desugar(parsed: Parsed, names: Names, statement: ast.stmt) -> list[ast.stmt
             return [block]
         case ast.Try():
             attempt = copy.copy(statement)
-            # Without handlers Python has no `else`.
             attempt.body = desugar_block(parsed, names, statement.body)
+            attempt.orelse = desugar_block(parsed, names, statement.orelse)
+            attempt.handlers = [copy.copy(handler) for handler in statement.handlers]
+            for handler in attempt.handlers:
+                handler.body = desugar_block(parsed, names, handler.body)
             attempt.finalbody = desugar_block(parsed, names, statement.finalbody)
             return [attempt]
         case _:

@@ -20,7 +20,7 @@ from numbad.errors import (
     UnsupportedSyntax,
 )
 from numbad.frontend import folding
-from numbad.frontend.signals import DeadEnd
+from numbad.frontend.signals import DeadEnd, Thrown
 from numbad.frontend.state import Frame
 from numbad.ir import nodes as ir
 from numbad.ir.build import BlockBuilder, Fresh
@@ -61,6 +61,7 @@ class Emitter:
         self.call_stack: list[Activation] = []
         self.definitions: dict[int, ir.Expr] = {}
         self.region_depth = 0
+        self.fixed_depth = 0
 
     # --- errors -----------------------------------------------------------------------------
 
@@ -225,8 +226,14 @@ class Emitter:
     def raise_now(self, exception: type[BaseException], message: str) -> NoReturn:
         """Emit ``raise exception(message)``: what follows on this path is not walked."""
         args = (ir.Const(message, numba_bridge.string_type()),)
+        if self.throw(exception, args):
+            raise Thrown
         self.emit(ir.Raise(exception, args, self.block.origin))
         raise DeadEnd
+
+    def throw(self, exception: type[BaseException], args: Sequence[ir.Operand]) -> bool:
+        """Throw to a handler of the program around this place; False if there is none."""
+        return False
 
     @contextmanager
     def nested(self) -> Iterator[BlockBuilder]:
@@ -280,8 +287,10 @@ class Emitter:
         inner = [
             self.fresh.var(init.type, label) for init, label in zip(carried, labels, strict=True)
         ]
+        self.fixed_depth += 1
         with self.nested() as block:
             following = body(index, list(inner))
+            self.fixed_depth -= 1
             if len(following) != len(inner):
                 self.internal_error("a loop body returned the wrong number of carried values")
             nexts = [

@@ -22,15 +22,18 @@ from __future__ import annotations
 
 import ast
 import copy
+import functools
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TypeVar
 
+from numbad.frontend import guarding
 from numbad.frontend.desugar import desugar_block, negate, refuse
 from numbad.frontend.jumps import (
     BREAK,
     CONTINUE,
     RETURN,
+    Attempt,
     GuardedFor,
     Loop,
     Propagate,
@@ -211,7 +214,7 @@ class Lowering:
     def attempt(
         self, statement: ast.Try, rest: Sequence[ast.stmt], scope: Scope, guard: str | None
     ) -> Block:
-        """Lower ``try``/``finally`` together with what follows it."""
+        """Lower ``try`` together with what follows it."""
         final = statement.finalbody
         if exits(final):
             raise refuse(
@@ -221,7 +224,7 @@ class Lowering:
                 "It would replace the jump or the exception that led there.",
                 "Move the `return`, `break` or `continue` behind the block.",
             )
-        jumps = exits(statement.body)
+        jumps = exits([statement])
         start: Block = []
         inner = guard
         flag = None
@@ -229,9 +232,12 @@ class Lowering:
             flag, start = self.flag_for(jumps, statement, scope, guard)
             inner = None if flag == scope.go else flag
         self.finals.append(final)
-        body = self.block(statement.body, scope, inner)
+        if statement.handlers:
+            body: Block = [self.with_handlers(statement, scope, inner)]
+        else:
+            body = self.block(statement.body, scope, inner)
         self.finals.pop()
-        if not jumps and not falls(statement.body):
+        if not jumps and not falls(statement.body) and not statement.handlers:
             return [*start, *body]  # it ends by `raise`, and that runs the final block
         done = [*start, *body, *self.block(final, scope)]
         if not falls([statement]):
@@ -239,6 +245,24 @@ class Lowering:
         if flag is None:
             return done + self.block(rest, scope, guard)
         return done + _under(flag, rest[0], self.block(rest, scope, guard))
+
+    def with_handlers(self, statement: ast.Try, scope: Scope, inner: str | None) -> ast.stmt:
+        """Lower the parts of a ``try`` with handlers."""
+        is_guarded = getattr(statement, "is_guarded", False)
+        body = self.block(statement.body, scope, inner)
+        guarded = body
+        if not is_guarded:
+            finals, self.finals = self.finals, []
+            copied = copy.deepcopy(statement.body)
+            guarded = self.block(guarding.guard(self.names, copied), scope, inner)
+            self.finals = finals
+        handlers = []
+        for handler in statement.handlers:
+            lowered = copy.copy(handler)
+            lowered.body = self.block(handler.body, scope, inner)
+            handlers.append(lowered)
+        orelse = self.block(statement.orelse, scope, inner)
+        return _at(Attempt(body, guarded, handlers, orelse), statement)
 
     def leave_by_raise(self, statement: ast.Raise, scope: Scope) -> Block:
         """Final blocks that an explicit ``raise`` runs on its way out."""
@@ -261,18 +285,40 @@ class Lowering:
         return done
 
 
-def lower_function(parsed: Parsed, names: Names, node: ast.FunctionDef) -> ast.FunctionDef:
+def lower_function(
+    parsed: Parsed, names: Names, node: ast.FunctionDef, *, is_guarded: bool = False
+) -> ast.FunctionDef:
     """Normalise a function definition and those nested in it."""
     body = desugar_block(parsed, names, node.body)
     if falls(body):
         last = body[-1] if body else node
         body = [*body, _at(ast.Return(None), last)]
     returns_value = any(_returns_value(statement) for statement in body)
+    end = body[-1]
+    if is_guarded:
+        body = guarding.guard_function(names, copy.deepcopy(body))
     lowering = Lowering(parsed, names, returns_value)
     lowered = lowering.block(body, Scope())
     result = copy.copy(node)
-    result.body = _with_return(lowered, body[-1], returns_value)
+    result.body = _with_return(lowered, end, returns_value)
+    if not is_guarded:
+        result.again = functools.partial(  # type: ignore[attr-defined]
+            lower_function, parsed, names, node, is_guarded=True
+        )
     return result
+
+
+def guarded_function(node: ast.FunctionDef) -> ast.FunctionDef:
+    """Return the guarded form of a normalised function; see ``guarding``."""
+    again = getattr(node, "again", None)
+    if again is None:
+        return node
+    known = getattr(node, "guarded", None)
+    if known is None:
+        known = again()
+        node.guarded = known  # type: ignore[attr-defined]
+    assert isinstance(known, ast.FunctionDef)
+    return known
 
 
 def _with_return(body: Block, last: ast.stmt, returns_value: bool) -> Block:
@@ -296,7 +342,9 @@ def _returns_value(statement: ast.stmt) -> bool:
         case ast.If() | ast.For() | ast.While():
             return any(map(_returns_value, [*statement.body, *statement.orelse]))
         case ast.Try():
-            return any(map(_returns_value, [*statement.body, *statement.finalbody]))
+            handled = [inner for handler in statement.handlers for inner in handler.body]
+            parts = [*statement.body, *handled, *statement.orelse, *statement.finalbody]
+            return any(map(_returns_value, parts))
         case _:
             return False
 

@@ -13,9 +13,10 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from numbad.errors import DifferentiationError
-from numbad.frontend import bindings, recursion, statements
+from numbad.frontend import attempts, bindings, recursion, statements
 from numbad.frontend.callables import bind_arguments
 from numbad.frontend.emitter import Activation
+from numbad.frontend.exits import guarded_function
 from numbad.frontend.normalize import normalize
 from numbad.frontend.source import lambda_to_def, load
 from numbad.frontend.state import Code
@@ -38,7 +39,10 @@ _DEPTH_LIMIT = 150
 def code_of(builder: Builder, function: python_types.FunctionType, path: Path | None) -> Code:
     """Return the code of a Python function found on a path."""
     source = load(function)
-    return Code(normalize(source), source.parsed, source.globals, source.closure, path, function)
+    node = normalize(source)
+    if attempts.is_guarded(builder):
+        node = guarded_function(node)
+    return Code(node, source.parsed, source.globals, source.closure, path, function)
 
 
 def define(builder: Builder, node: ast.FunctionDef) -> FunctionValue:
@@ -106,7 +110,16 @@ def call_function(
         names = [p.arg for p in [*arguments.posonlyargs, *arguments.args]]
         return function.defaults[names.index(name) - len(names)]
 
-    return activate(builder, function.source, function.frame, args, kwargs, default, node)
+    code = function.source
+    if attempts.is_guarded(builder):
+        node_ = guarded_function(code.node)
+        guarded = builder.nested_codes.get(id(node_))
+        if guarded is None:
+            guarded = Code(node_, code.parsed, code.globals, code.cells, code.path, None)
+            guarded.is_compiled = code.is_compiled
+            builder.nested_codes[id(node_)] = guarded
+        code = guarded
+    return activate(builder, code, function.frame, args, kwargs, default, node)
 
 
 def call_python(

@@ -12,7 +12,15 @@ import operator
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from numbad.frontend import bindings, conditions, merging, operators, templates, updates
+from numbad.frontend import (
+    bindings,
+    checks,
+    conditions,
+    merging,
+    operators,
+    templates,
+    updates,
+)
 from numbad.frontend.sequences import describe, sentence
 from numbad.frontend.signals import NeedsDynamicList
 from numbad.frontend.values import (
@@ -41,6 +49,14 @@ if TYPE_CHECKING:
 _SELECT_LIMIT = 64
 
 
+def probe(builder: Builder, target: Value, index: ast.expr, node: ast.AST) -> None:
+    """Throw ``IndexError`` if a position in an array does not exist."""
+    if is_array(target) and type(target) is OperandValue:
+        positions = _element_index(builder, target, builder.evaluate(index))
+        if positions is not None:
+            checks.positions_in_range(builder, target.operand, positions)
+
+
 def getitem(builder: Builder, value: Value, index: Value, node: ast.AST | None) -> Value:
     """Return ``value[index]``."""
     match value:
@@ -48,6 +64,7 @@ def getitem(builder: Builder, value: Value, index: Value, node: ast.AST | None) 
             positions = _element_index(builder, value, index)
             if positions is not None and type(value) is OperandValue:
                 assert isinstance(value.operand, ir.Var)
+                positions = checks.positions_in_range(builder, value.operand, positions)
                 return OperandValue(builder.load(value.operand, *positions))
             from numbad.frontend import arrays
 

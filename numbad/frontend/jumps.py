@@ -42,6 +42,36 @@ class GuardedFor(ast.stmt):
         ) -> None: ...
 
 
+class Attempt(ast.stmt):
+    """A ``try`` with handlers; see the head of ``numbad.frontend.normalize``.
+
+    Attributes
+    ----------
+    body, guarded : list of ast.stmt
+        Two forms of the block: the first for when nothing in it is thrown that a handler catches.
+    handlers : list of ast.ExceptHandler
+        With normalised bodies.
+    orelse : list of ast.stmt
+        Runs if nothing was thrown.
+    """
+
+    _fields = ("body", "guarded", "handlers", "orelse")
+    body: list[ast.stmt]
+    guarded: list[ast.stmt]
+    handlers: list[ast.ExceptHandler]
+    orelse: list[ast.stmt]
+
+    if TYPE_CHECKING:
+
+        def __init__(
+            self,
+            body: list[ast.stmt],
+            guarded: list[ast.stmt],
+            handlers: list[ast.ExceptHandler],
+            orelse: list[ast.stmt],
+        ) -> None: ...
+
+
 Loop = ast.For | ast.While
 
 
@@ -65,6 +95,9 @@ def exits(body: Iterable[ast.stmt]) -> frozenset[str]:
                 found |= (exits(statement.body) & {RETURN}) | exits(statement.orelse)
             case ast.Try():
                 found |= exits(statement.body) | exits(statement.finalbody)
+                found |= exits(statement.orelse)
+                for handler in statement.handlers:
+                    found |= exits(handler.body)
             case _:
                 pass
     return frozenset(found)
@@ -87,7 +120,9 @@ def _statement_falls(statement: ast.stmt) -> bool:
                 return True
             return not is_endless(statement) and falls(statement.orelse)
         case ast.Try():
-            return falls(statement.body) and falls(statement.finalbody)
+            ends = falls([*statement.body, *statement.orelse])
+            ends = ends or any(falls(handler.body) for handler in statement.handlers)
+            return ends and falls(statement.finalbody)
         case _:
             return True
 

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 from numbad.frontend import conversion, templates
 from numbad.frontend.bindings import hint_of, settle_pending, settled
-from numbad.frontend.signals import DeadEnd, NeedsDynamicList, Skip
+from numbad.frontend.signals import DeadEnd, NeedsDynamicList, Skip, Thrown
 from numbad.frontend.state import State, loads_of
 from numbad.frontend.templates import MISSING, Joined, Source, Template
 from numbad.frontend.values import (
@@ -67,7 +67,7 @@ class _Path:
 
     block: BlockBuilder
     state: State
-    value: Value
+    value: Source
     is_dead: bool = False
     is_skipped: bool = False
 
@@ -146,6 +146,8 @@ def _walk(builder: Builder, entry: State, side: Side) -> _Path:
             path.value = settled(builder, side())
         except DeadEnd:
             path.is_dead = True
+        except Thrown:
+            path.value = MISSING
         except Skip:
             path.is_skipped = True
             builder.is_incomplete = True
@@ -159,6 +161,8 @@ def _continue(builder: Builder, path: _Path) -> Value:
     builder.state = path.state
     if path.is_dead:
         raise DeadEnd
+    if isinstance(path.value, templates.Missing):
+        raise Thrown
     return path.value
 
 
@@ -191,12 +195,15 @@ class _Merger:
         heap = {
             id_: self._object(id_) for id_ in self.first.state.heap if id_ in self.second.state.heap
         }
-        value = self._value(self.first.value, self.second.value, "")
+        is_thrown = self.first.value is MISSING and self.second.value is MISSING
+        value = None if is_thrown else self._value(self.first.value, self.second.value, "")
         for merged in list(builder.state.heap):
             if merged not in self.known:
                 heap[merged] = builder.state.heap[merged]
         builder.state = State(frames, heap)
         self._emit(condition)
+        if value is None:
+            raise Thrown
         return value
 
     def _check_lists(self) -> None:

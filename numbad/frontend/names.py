@@ -6,6 +6,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 
 RESULT = ".result"
+THROWN = ".thrown"
 
 
 @dataclass(slots=True)

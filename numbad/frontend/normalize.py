@@ -13,8 +13,8 @@ What the builder can rely on afterwards
      of the test: ``while .go1 and <test>:``;
    - ``GuardedFor(target, iter, flag, body)``: see below.
 3. **Statements** are only: ``Assign`` (one or several targets), ``AugAssign``, ``Expr``, ``If``,
-   ``For``, ``While``, ``GuardedFor``, ``FunctionDef``, ``Raise``, ``Return``, ``Global``,
-   ``Nonlocal``, ``Import``, ``ImportFrom``, ``Delete`` of subscripts and attributes.
+   ``For``, ``While``, ``GuardedFor``, ``Attempt``, ``FunctionDef``, ``Raise``, ``Return``,
+   ``Global``, ``Nonlocal``, ``Import``, ``ImportFrom``, ``Delete`` of subscripts and attributes.
    ``assert``, ``match``, ``try``/``finally``, annotated assignments, ``pass``, docstrings and
    ``del name`` are gone; all others are refused with ``UnsupportedSyntax``. A block may be empty
    (``If.body`` or ``If.orelse`` or a loop body is ``[]``).
@@ -35,6 +35,13 @@ What the builder can rely on afterwards
 flag is tested *before* the next item is taken, so ``target`` keeps its value. If ``iter`` has a
 static structure the loop can be unrolled into ``if flag:`` nests, where the flag is often a static
 True or False.
+
+``Attempt``
+-----------
+``Attempt(body, guarded, handlers, orelse)`` is a ``try`` with handlers. ``guarded`` does what
+``body`` does, but skips what follows a statement that set ``.thrown``; in it ``raise`` is
+``Throw``. The builder takes it if something in the block is thrown that a handler catches; so it
+does with functions called there, of which ``exits.guarded_function`` gives the guarded form.
 
 Introduced names
 ----------------

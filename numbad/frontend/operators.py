@@ -11,7 +11,7 @@ import operator
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from numbad.frontend import conditions
+from numbad.frontend import checks, conditions
 from numbad.frontend.sequences import describe, items_of, length, sentence
 from numbad.frontend.values import (
     BoundMethod,
@@ -130,7 +130,10 @@ def binary(
     left, right = unwrap(builder, left, right), unwrap(builder, right, left)
     numbers = as_number(builder, left), as_number(builder, right)
     if numbers[0] is not None and numbers[1] is not None:
-        return OperandValue(builder.call(fn, numbers[0], numbers[1]))
+        operands: tuple[ir.Operand, ...] = (numbers[0], numbers[1])
+        if builder.attempt is not None:
+            operands = checks.operands(builder, fn, operands)
+        return OperandValue(builder.call(fn, *operands))
     method = _by_method(builder, fn, left, right, node)
     if method is not None:
         return method

@@ -166,6 +166,7 @@ def _walk(
 
     entry = builder.state
     outer_block, outer_loops = builder.block, builder.active_loops
+    outer_attempt, builder.attempt = builder.attempt, None
     builder.state = entry.copy()
     builder.block = BlockBuilder(builder.fresh)
     builder.block.origin = outer_block.origin
@@ -204,6 +205,7 @@ def _walk(
         body = builder.block.block()
     finally:
         builder.block, builder.active_loops = outer_block, outer_loops
+        builder.attempt = outer_attempt
         builder.state = entry
     function, extras = _close(builder, recursive.name, params, body, operands, node)
     return function, result, extras

@@ -13,6 +13,10 @@ class DeadEnd(Signal):
     """The code just walked always raises: nothing after it runs."""
 
 
+class Thrown(Signal):
+    """The statement being walked always throws an exception that a handler catches."""
+
+
 class Skip(Signal):
     """The code reads something not known in this walk; the region it is in is left out for now.
 

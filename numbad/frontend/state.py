@@ -156,6 +156,8 @@ def _collect(
         case ast.Lambda():
             captured.update(_all_names(node))
             return
+        case ast.ExceptHandler(name=str(name)):
+            bound.add(name)
         case ast.Global(names=names):
             global_names.update(names)
         case ast.Nonlocal(names=names):

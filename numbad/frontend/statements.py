@@ -7,10 +7,20 @@ import importlib
 from typing import TYPE_CHECKING
 
 from numbad import numba_bridge
-from numbad.frontend import bindings, functions, loops, merging, operators, while_loops
-from numbad.frontend.jumps import GuardedFor
+from numbad.frontend import (
+    attempts,
+    bindings,
+    functions,
+    items,
+    loops,
+    merging,
+    operators,
+    while_loops,
+)
+from numbad.frontend.guarding import Probe, Throw
+from numbad.frontend.jumps import Attempt, GuardedFor
 from numbad.frontend.sequences import describe, items_of, sentence
-from numbad.frontend.signals import DeadEnd
+from numbad.frontend.signals import Thrown
 from numbad.frontend.values import (
     NONE,
     OperandValue,
@@ -33,6 +43,14 @@ def run_block(builder: Builder, block: list[ast.stmt]) -> None:
 
 def run(builder: Builder, node: ast.stmt) -> None:
     """Walk one statement."""
+    try:
+        _run(builder, node)
+    except Thrown:
+        if not attempts.is_guarded(builder):
+            raise
+
+
+def _run(builder: Builder, node: ast.stmt) -> None:
     with builder.at(node):
         builder.block.origin = builder.origin(node)
         match node:
@@ -53,6 +71,12 @@ def run(builder: Builder, node: ast.stmt) -> None:
                 bindings.assign(builder, node.name, value, node)
             case ast.Raise():
                 _raise(builder, node)
+            case Throw(jump=raised):
+                _raise(builder, raised)
+            case Probe(target=place):
+                items.probe(builder, builder.evaluate(place.value), place.slice, place)
+            case Attempt():
+                attempts.run(builder, node)
             case ast.Global() | ast.Nonlocal():
                 pass
             case ast.Import(names):
@@ -174,8 +198,6 @@ def _augmented(
         case ast.Subscript(container, index):
             owner = builder.evaluate(container)
             position = builder.evaluate(index)
-            from numbad.frontend import items
-
             items.augmented(builder, owner, position, fn, lambda: builder.evaluate(source), node)
         case ast.Attribute(owner_node, name):
             from numbad.frontend import attributes
@@ -206,11 +228,11 @@ def _if(builder: Builder, node: ast.If) -> None:
 
 
 def _raise(builder: Builder, node: ast.Raise) -> None:
-    exception: type[BaseException] = RuntimeError
     args: list[ir.Operand] = []
     match node.exc:
         case None:
-            builder.error(node, "`raise` without an exception is not supported.")
+            attempts.throw_again(builder, node)
+            return
         case ast.Call(function, arguments, []):
             raised = builder.evaluate(function)
             args = [_message(builder, argument) for argument in arguments]
@@ -225,10 +247,8 @@ def _raise(builder: Builder, node: ast.Raise) -> None:
         and issubclass(raised.value, BaseException)
     ):
         builder.error(node, f"Only exceptions can be raised, not {describe(builder, raised)}.")
-    exception = raised.value
-    bindings.settle_pending(builder)
-    builder.emit(ir.Raise(exception, tuple(args), builder.origin(node)))
-    raise DeadEnd
+    builder.block.origin = builder.origin(node)
+    attempts.raise_(builder, raised.value, args)
 
 
 def _message(builder: Builder, node: ast.expr) -> ir.Operand:

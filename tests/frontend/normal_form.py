@@ -6,7 +6,8 @@ import textwrap
 
 from numbad.frontend.desugar import check
 from numbad.frontend.exits import lower_function
-from numbad.frontend.jumps import GuardedFor
+from numbad.frontend.guarding import Throw
+from numbad.frontend.jumps import Attempt, GuardedFor
 from numbad.frontend.names import RESULT, Names, is_introduced
 from numbad.frontend.source import Parsed
 
@@ -18,6 +19,8 @@ STATEMENTS = (
     ast.For,
     ast.While,
     GuardedFor,
+    Attempt,
+    Throw,
     ast.FunctionDef,
     ast.Raise,
     ast.Global,
@@ -74,6 +77,11 @@ def _check_block(body: list[ast.stmt]) -> None:
             case GuardedFor():
                 assert is_introduced(statement.flag)
                 _check_block(statement.body)
+            case Attempt():
+                handled = [handler.body for handler in statement.handlers]
+                for block in (statement.body, *handled, statement.orelse):
+                    _check_block(block)
+                _check_block(statement.guarded)
 
 
 class _Plain(ast.NodeTransformer):

@@ -55,7 +55,6 @@ def test_normalize_is_done_once_per_code():
 
 REFUSED = {
     "with": ("with open(x) as g:\n        pass", "A `with` block", 2),
-    "except": ("try:\n        x\n    except ValueError:\n        x = 1", "`except`", 2),
     "except star": ("try:\n        x\n    except* ValueError:\n        x = 1", "`except*`", 2),
     "class": ("class A:\n        pass", "A class", 2),
     "async def": ("async def g():\n        pass", "`async def`", 2),
