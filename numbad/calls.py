@@ -127,7 +127,7 @@ def compiled_for(
     lanes: int = 1,
 ) -> Compilation:
     """Return the compilation for arguments of the given structure."""
-    key = (function_key(function), trees, named, mode, wrt, lanes)
+    key = (function_key(function), trees, named, mode, wrt, lanes, config.vector_math)
     found = _known(key, function)
     if found is not None:
         return found

@@ -48,6 +48,9 @@ class Config:
         written to. ``NUMBAD_CACHE_DIR``; default: the cache directory of the platform.
     debug : bool
         Verify the intermediate representation after each pass. ``NUMBAD_DEBUG``; default False.
+    vector_math : bool
+        Let LLVM vectorise ``exp``, ``log``, ``sin`` and the like in what is compiled from now on,
+        where the machine has vector versions. ``NUMBAD_VECTOR_MATH``; default True.
 
     Examples
     --------
@@ -65,12 +68,14 @@ class Config:
     numbad.config.ConfigError: engine must be 'auto', 'compiled' or 'traced', not 'fast'
     """
 
-    __slots__ = ("_cache_dir", "_debug", "_engine")
+    __slots__ = ("_cache_dir", "_debug", "_engine", "_vector_math")
 
     def __init__(self, environment: Mapping[str, str]) -> None:
         self.engine = environment.get("NUMBAD_ENGINE") or "auto"
         self.cache_dir = Path(environment.get("NUMBAD_CACHE_DIR") or _platform_cache(environment))
         self.debug = _truth("NUMBAD_DEBUG", environment.get("NUMBAD_DEBUG", ""))
+        vector_math = environment.get("NUMBAD_VECTOR_MATH", "1")
+        self.vector_math = _truth("NUMBAD_VECTOR_MATH", vector_math)
 
     @property
     def engine(self) -> str:
@@ -111,6 +116,17 @@ class Config:
             (name, getattr(self, name)) for name in self.__slots__ if name not in elsewhere
         )
 
+    @property
+    def vector_math(self) -> bool:
+        """Whether elementary functions are called in the form that LLVM can vectorise."""
+        return self._vector_math
+
+    @vector_math.setter
+    def vector_math(self, value: bool) -> None:
+        if not isinstance(value, bool):
+            raise ConfigError(f"vector_math must be True or False, not {value!r}")
+        self._vector_math = value
+
     @contextmanager
     def override(self, **settings: Any) -> Iterator[Config]:
         """Change settings for the length of a ``with`` block, in all threads.
@@ -139,7 +155,10 @@ class Config:
                 setattr(self, name, value)
 
     def __repr__(self) -> str:
-        return f"Config(engine={self.engine!r}, cache_dir={self.cache_dir!s}, debug={self.debug})"
+        return (
+            f"Config(engine={self.engine!r}, cache_dir={self.cache_dir!s}, debug={self.debug}, "
+            f"vector_math={self.vector_math})"
+        )
 
 
 def validated_engine(value: str) -> str:

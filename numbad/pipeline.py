@@ -345,7 +345,13 @@ def _hessian_product(request: Request, built: Built) -> Compilation:
 def _finish(request: Request, built: Built, program: ir.Program, **facts: Any) -> Compilation:
     program = _executable(_checked(program))
     options = _options(built.options)
-    emitted = emit_module(program, _title(request, built), options, extra=fingerprint.own_digest())
+    emitted = emit_module(
+        program,
+        _title(request, built),
+        options,
+        extra=fingerprint.own_digest(),
+        vector_math=config.vector_math,
+    )
     entry = load_module(emitted, config.cache_dir)
     return Compilation(
         request,

@@ -265,7 +265,7 @@ def _same_precision(args: tuple[Any, ...]) -> tuple[Any, ...]:
 def interpreted() -> Iterator[None]:
     """Let numbad's verbs run the IR of derivatives in this evaluator instead of compiling it."""
 
-    def keep(program: ir.Program, *_: Any) -> ir.Program:
+    def keep(program: ir.Program, *_: Any, **__: Any) -> ir.Program:
         return program
 
     def load(program: ir.Program, *_: Any) -> Callable[..., Any]:

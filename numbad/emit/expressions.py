@@ -192,6 +192,7 @@ class ExpressionPrinter:
         """Return the text of ``fn(*args, **kwargs)``: an operator, a method or a call."""
         if self.plain_division and _is_divide(fn):
             fn = operator.truediv
+        fn = self.references.substitute(fn, args)
         if isinstance(fn, python_types.BuiltinFunctionType) and not kwargs:
             operation = self._operation(fn, args)
             if operation is not None:
@@ -203,8 +204,7 @@ class ExpressionPrinter:
             rest = ", ".join([self.operand(v) for v in args[1:]] + keywords)
             return f"{self.operand(args[0], ATOM)}.{fn.__name__}({rest})", ATOM
         arguments = ", ".join([self.operand(v) for v in args] + keywords)
-        name = self.references.text(self.references.substitute(fn, args))
-        return f"{name}({arguments})", ATOM
+        return f"{self.references.text(fn)}({arguments})", ATOM
 
     def _operation(self, fn: Any, args: tuple[ir.Operand, ...]) -> Printed | None:
         if len(args) == 2 and fn in _BINARY:

@@ -63,12 +63,11 @@ class References:
 
     def substitute(self, fn: Any, args: tuple[ir.Operand, ...]) -> Any:
         """Return the function that is called in place of ``fn`` for these arguments."""
-        if not self.vector_math or len(args) != 1 or args[0].type not in REALS:
+        if not self.vector_math or not args or args[0].type not in REALS:
             return fn
-        try:
-            return vectorised(fn) or fn
-        except TypeError:  # not hashable, so not an elementary function
+        if any(arg.type != args[0].type for arg in args):
             return fn
+        return vectorised(fn) or fn
 
     def names(self) -> set[str]:
         """Return the names that local variables must not take."""

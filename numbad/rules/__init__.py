@@ -15,6 +15,7 @@ from numbad.rules import (
     scalar,
     special,
     spectral,
+    vectorised,
 )
 
 __all__ = [
@@ -29,4 +30,5 @@ __all__ = [
     "scalar",
     "special",
     "spectral",
+    "vectorised",
 ]

@@ -130,7 +130,8 @@ _POWER_KINKS = (
 def power(x, p, *, y):
     """d x^p = p x^(p-1) dx + x^p ln(x) dp."""
     x_slope = p * (y / x) if x != 0 else (p * x ** (p - 1) if p != 0 else 0.0)
-    p_slope = y * np.log(x) if x > 0 else 0.0
+    logarithm = np.log(x)
+    p_slope = y * logarithm if x > 0 else 0.0
     return x_slope, p_slope
 
 

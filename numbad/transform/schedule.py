@@ -20,6 +20,10 @@ element load                    0.3 units
 division, square root           6 units
 other functions                 20 units
 ==============================  ======================================================
+
+A truth value or integer that was computed from a vectorised elementary function is not recomputed:
+the scalar and the vector version may differ in the last place, and the two sweeps must take the
+same branches.
 """
 
 from __future__ import annotations
@@ -33,7 +37,8 @@ from numbad.analysis.mincut import INFINITE, Network
 from numbad.analysis.regions import Region, Regions
 from numbad.ir import nodes as ir
 from numbad.ir import visit
-from numbad.ir.types import Array, Lanes, Scalar, is_memory
+from numbad.ir.types import Array, Lanes, Scalar, is_inexact, is_memory
+from numbad.kernels.vector_math import vectorised
 from numbad.transform.costs import cost
 from numbad.transform.derivatives import Derivatives
 
@@ -83,6 +88,7 @@ class Scheduler:
         self._old_value = old_value
         self._old = set(old_value.values())
         self._latest: dict[ir.Var, float] = {}
+        self._rounded: dict[ir.Var, bool] = {}
         self._regions = regions
         self._memory = memory
         self._derivatives = derivatives
@@ -265,6 +271,8 @@ class Scheduler:
     def _recipe(self, var: ir.Var, *, optimistic: bool = False) -> Recipe | None:
         """Return how to compute the value again; ``optimistic`` takes any undoing to be valid."""
         statement = self._regions.definition[var]
+        if isinstance(var.type, Scalar) and not is_inexact(var.type) and self._is_rounded(var):
+            return None
         match statement:
             case ir.Let(_, expr):
                 return self._expression_recipe(var, expr, optimistic)
@@ -278,6 +286,28 @@ class Scheduler:
                 return self._permuted_reference(var, carried)
             case _:
                 return None
+
+    def _is_rounded(self, operand: ir.Operand) -> bool:
+        """Whether computing the value again may round differently."""
+        if not isinstance(operand, ir.Var) or operand not in self._regions.definition:
+            return False
+        if operand not in self._rounded:
+            self._rounded[operand] = False
+            statement = self._regions.definition[operand]
+            sources: tuple[ir.Operand, ...] = ()
+            match statement:
+                case ir.Let(_, ir.Call(fn)) if vectorised(fn) is not None:
+                    self._rounded[operand] = True
+                case ir.Let(_, ir.Call() | ir.Select() | ir.Cast() as expr):
+                    sources = visit.expr_operands(expr)
+                case ir.If(merges=merges):
+                    merge = next(each for each in merges if each.result == operand)
+                    sources = (statement.condition, merge.if_true, merge.if_false)
+                case _:
+                    pass
+            if any(self._is_rounded(source) for source in sources):
+                self._rounded[operand] = True
+        return self._rounded[operand]
 
     def _permuted_reference(self, var: ir.Var, carried: tuple[ir.Carried, ...]) -> Recipe | None:
         """A loop that only permutes references is undone step by step, from its results."""
