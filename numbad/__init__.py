@@ -30,6 +30,7 @@ from numbad.hessians import (
 )
 from numbad.jacobians import jacobian, withjacobian
 from numbad.markers import Const, dropgrad, ignore_derivatives
+from numbad.parameters import Grads, Params, copyto
 from numbad.show import code_adjoint, code_primal, code_tangent
 from numbad.testing import check_grads
 
@@ -38,7 +39,9 @@ __version__ = "0.1.0"
 __all__ = [
     "Const",
     "DifferentiationError",
+    "Grads",
     "GradsKeyError",
+    "Params",
     "ValueAndGrad",
     "ValueGradHess",
     "adjoint",
@@ -47,6 +50,7 @@ __all__ = [
     "code_primal",
     "code_tangent",
     "config",
+    "copyto",
     "custom_rule",
     "derivative",
     "diaghessian",

@@ -11,10 +11,12 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from numbad import calls
+from numbad import calls, lifted
 from numbad.compilation import Compilation
 from numbad.ir.types import Array, tangent_type
+from numbad.parameters import sole_params
 from numbad.results import as_leaf, flatten_partly, gradient_of, taker
+from numbad.seeds import array_seeds, seeds_of, zero_of
 from numbad.structure import flatten, leaves, unflatten
 from numbad.stub import MISS, Stub, make_stub
 from numbad.writeback import prepare
@@ -27,7 +29,7 @@ class ValueAndGrad(NamedTuple):
     """The value of a function and its gradient."""
 
     val: Any
-    grad: tuple[Any, ...]
+    grad: Any
 
 
 def gradient(
@@ -37,7 +39,7 @@ def gradient(
     zeros: bool = False,
     engine: str | None = None,
     **kwargs: Any,
-) -> tuple[Any, ...]:
+) -> Any:
     """Gradient of a real-valued function, by reverse mode.
 
     Parameters
@@ -45,8 +47,9 @@ def gradient(
     f : callable
         Returns a real number (a Python or NumPy scalar, or a 0-d array). If it returns a tuple,
         the first item is differentiated. Its effects on its arguments happen once.
-    *args : number, ndarray, tuple or list of these
-        The point. Integers count as real numbers.
+    *args : number, ndarray, tuple, list, dict or object of these
+        The point. Integers count as real numbers. Or one ``Params``: ``f`` is then called without
+        arguments, and differentiated with respect to arrays that it reaches by itself.
     wrt : int, str or tuple of these, optional
         Positions or names of the arguments to differentiate; all by default.
     zeros : bool
@@ -58,7 +61,7 @@ def gradient(
 
     Returns
     -------
-    tuple
+    tuple, or Grads for Params
         One entry per positional argument: a float or complex for a number, a C-contiguous array of
         the same shape for an array (float64 for integers), a container for a container; None where
         there is no differentiable path. For complex ``z = u + iv`` it is ``df/du + i df/dv``.
@@ -106,6 +109,8 @@ def withgradient(
     """
     calls.check_engine(engine)
     chosen = calls.positions(f, wrt, len(args))
+    if (params := sole_params(args)) is not None:
+        return ValueAndGrad(*lifted.withgradient(f, params, kwargs, zeros))
     val, found, _ = _differentiated(f, args, kwargs, chosen, zeros)
     return ValueAndGrad(val, found)
 
@@ -122,24 +127,11 @@ def _differentiated(
     compilation = calls.compiled(f, values, kwargs, "gradient", chosen)
     flat = calls.entry_leaves(compilation, f, values, kwargs)
     write = prepare(compilation.built, f, values, kwargs)
-    seeds = [np.ones((), dtype) for dtype in _array_seeds(compilation)]
-    found = calls.run(compilation, compilation.entry, [*flat, *seeds])
+    found = calls.run(compilation, compilation.entry, [*flat, *array_seeds(compilation)])
     val, cotangents = _split_results(compilation, found)
     if write is not None:
         write(found)
     return val, _gradients(compilation, flat, cotangents, zeros), compilation
-
-
-def _array_seeds(compilation: Compilation) -> list[str]:
-    """Element types of the seeds that the entry still takes: those of 0-d array results."""
-    types = [
-        tangent_type(type_)
-        for type_, is_seeded in zip(
-            compilation.built.interface.results, compilation.seeded, strict=True
-        )
-        if is_seeded
-    ]
-    return [type_.dtype.name for type_ in types if isinstance(type_, Array)]  # type: ignore[union-attr]
 
 
 def _split_results(compilation: Compilation, found: tuple[Any, ...]) -> tuple[Any, tuple[Any, ...]]:
@@ -258,7 +250,7 @@ def pullback(
     zeros: bool = False,
     engine: str | None = None,
     **kwargs: Any,
-) -> tuple[Any, Callable[[Any], tuple[Any, ...]]]:
+) -> tuple[Any, Callable[[Any], Any]]:
     """Value of ``f(*args)`` and the function that pulls cotangents back through it.
 
     Parameters
@@ -284,6 +276,8 @@ def pullback(
     """
     calls.check_engine(engine)
     chosen = calls.positions(f, wrt, len(args))
+    if (params := sole_params(args)) is not None:
+        return lifted.pullback(f, params, kwargs, zeros)
     values, chosen = calls.unwrap(args, chosen)
     compilation = calls.compiled(f, values, kwargs, "pullback", chosen)
     flat = calls.entry_leaves(compilation, f, values, kwargs)
@@ -296,35 +290,13 @@ def pullback(
 
     def back(y_bar: Any) -> tuple[Any, ...]:
         """Return the cotangents of the arguments for the cotangent of the result."""
-        seeds = _seeds(compilation, y_bar, shapes)
+        seeds = seeds_of(compilation, y_bar, shapes)
         return _gradients(compilation, flat, sweep(seeds), zeros)
 
     return result, back
 
 
 vjp = pullback
-
-
-def _seeds(compilation: Compilation, y_bar: Any, shapes: list[tuple[int, ...]]) -> list[Any]:
-    """Return the seeds of the entry for a cotangent of the result's structure."""
-    tree = compilation.built.result
-    given = flatten_partly(y_bar, tree)
-    seeds = []
-    for value, leaf, shape, is_seeded in zip(
-        given, leaves(tree), shapes, compilation.seeded[: len(shapes)], strict=True
-    ):
-        if not is_seeded:
-            continue
-        cotangent = _zero(shape) if value is None else value
-        seed = as_leaf(cotangent, leaf, "The cotangent")
-        if np.shape(seed) != shape:
-            raise ValueError(f"The cotangent has shape {np.shape(seed)}, the result {shape}.")
-        seeds.append(seed)
-    return seeds
-
-
-def _zero(shape: tuple[int, ...]) -> Any:
-    return np.zeros(shape) if shape else 0.0
 
 
 def pushforward(
@@ -417,7 +389,7 @@ def jvp(
         ):
             if tangent_type(leaf.type) is None:
                 continue
-            tangent = _zero(np.shape(primal)) if value is None else value
+            tangent = zero_of(np.shape(primal)) if value is None else value
             seed = as_leaf(tangent, leaf, f"The tangent of argument {position}")
             if np.shape(seed) != np.shape(primal):
                 raise ValueError(

@@ -125,9 +125,10 @@ def compiled_for(
     mode: str,
     wrt: tuple[int, ...],
     lanes: int = 1,
+    live: tuple[int, ...] = (),
 ) -> Compilation:
     """Return the compilation for arguments of the given structure."""
-    key = (function_key(function), trees, named, mode, wrt, lanes, config.vector_math)
+    key = (function_key(function), trees, named, mode, wrt, lanes, live, config.vector_math)
     found = _known(key, function)
     if found is not None:
         return found
@@ -135,7 +136,7 @@ def compiled_for(
         # Another thread may have been faster.
         found = _known(key, function)
         if found is None:
-            found = _make(Request(function, trees, named, mode, wrt, lanes))
+            found = _make(Request(function, trees, named, mode, wrt, lanes, live))
             _table[key] = [found, *_table.get(key, ())]
         return found
 

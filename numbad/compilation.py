@@ -29,7 +29,8 @@ class Request:
 
     ``mode`` is ``"primal"``, ``"gradient"``, ``"pullback"``, ``"tangent"`` or one of
     ``MATRIX_MODES``; ``wrt`` lists the positions of the positional arguments that are
-    differentiated; ``lanes`` is how many directions a sweep of a matrix mode carries.
+    differentiated, ``live`` those of the entry's parameters that are besides; ``lanes`` is how many
+    directions a sweep of a matrix mode carries.
     """
 
     function: Callable[..., Any]
@@ -38,6 +39,7 @@ class Request:
     mode: str
     wrt: tuple[int, ...]
     lanes: int = 1
+    live: tuple[int, ...] = ()
 
 
 MATRIX_MODES = (

@@ -8,11 +8,12 @@ from typing import Any
 
 import numpy as np
 
-from numbad import calls, chunks
+from numbad import calls, chunks, lifted
 from numbad.api import ValueAndGrad
 from numbad.compilation import Compilation
 from numbad.errors import NonScalarOutput, UnsupportedSyntax
 from numbad.ir.types import Array, Scalar, is_complex, tangent_type
+from numbad.parameters import sole_params
 from numbad.structure import Leaf, Tree, describe, unflatten
 from numbad.writeback import prepare
 
@@ -27,7 +28,7 @@ def jacobian(
     wrt: Any = None,
     engine: str | None = None,
     **kwargs: Any,
-) -> tuple[Any, ...]:
+) -> Any:
     """Jacobian matrices of a function of numbers and arrays.
 
     Parameters
@@ -118,6 +119,8 @@ def withjacobian(
     if mode not in ("auto", "forward", "reverse"):
         raise ValueError(f"mode must be 'auto', 'forward' or 'reverse', not {mode!r}.")
     check_order(order)
+    if (params := sole_params(args)) is not None:
+        return ValueAndGrad(*lifted.withjacobian(f, params, kwargs, order))
     values, chosen = real_arguments(f, args, wrt)
     call = _Call(f, values, kwargs, chosen, chunk_threshold)
     compilation = call.compiled(mode)

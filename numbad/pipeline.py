@@ -113,7 +113,8 @@ def _differentiated(request: Request, built: Built) -> tuple[int, ...]:
         first = parameter.path[0]
         chosen = first[0] == "arg" and first[1] in request.wrt
         for leaf in leaves(parameter.tree):
-            if chosen and tangent_type(leaf.type) is not None:
+            is_chosen = chosen or position in request.live
+            if is_chosen and tangent_type(leaf.type) is not None:
                 found.append(position)
             position += 1
     return tuple(found)

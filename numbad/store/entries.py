@@ -222,6 +222,8 @@ def _pickled(entry: _Entry, known: _Known) -> bytes:
 
 def _entry(compilation: Compilation, known: _Known) -> _Entry:
     built = compilation.built
+    if built.updates:
+        raise NotStorable("changes of the caller's objects")
     dependencies = tuple(_dependency(each, known) for each in built.dependencies)
     return _Entry(
         _stamps(compilation),
@@ -301,6 +303,8 @@ def _dependency(dependency: Dependency, known: _Known) -> tuple[Path, str, Any]:
             expected = describe(expected)
         case "equal":
             expected = ("value", expected) if type(expected) in _PLAIN else describe(expected)
+        case "same" | "distinct":
+            raise NotStorable("two ways to one object")
         case _:
             pass
     return _path(dependency.path, known), kind, expected
