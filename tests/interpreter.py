@@ -4,6 +4,8 @@ It is slow code but starts at once, so thousands of random programs are cheap; a
 error of the transforms from one of the emitter. It is strict where compiled code is not: fresh
 memory and undefined values are nan or an impossible index, tape arrays reject negative indices,
 and stack segments must be released in the order and the size they were reserved.
+
+Lanes are arrays of their length, an array of lanes has one more axis, at the end.
 """
 
 from __future__ import annotations
@@ -17,6 +19,7 @@ import numpy as np
 from numbad import calls, pipeline
 from numbad.ir import nodes as ir
 from numbad.ir.types import Array, Lanes, List, Scalar, Stack, Type
+from tests import interpreted_lanes
 
 BAD_INTEGER = 2**40
 """Stands for an undefined integer: no array has such an index."""
@@ -36,12 +39,16 @@ def poison(type_: Type) -> Any:
         case Scalar(name):
             dtype = np.dtype(name)
             return BAD_INTEGER if dtype.kind in "iu" else number(np.nan, type_)
+        case Lanes(dtype):
+            return number(poison(dtype), type_)
         case _:
             return None
 
 
 def number(value: Any, type_: Type) -> Any:
     """``value`` as a scalar of the type: Python numbers, but NumPy's for single precision."""
+    if isinstance(type_, Lanes):
+        return interpreted_lanes.copied(value, type_)
     if not isinstance(type_, Scalar):
         return value
     dtype = np.dtype(type_.name)
@@ -58,13 +65,12 @@ def number(value: Any, type_: Type) -> Any:
             return dtype.type(value)
 
 
-def element_dtype(type_: Type) -> Any:
-    """NumPy dtype of the elements of an array type; object for lists of arrays."""
-    if isinstance(type_, Array) and isinstance(type_.dtype, Scalar):
-        return np.dtype(type_.dtype.name)
-    if isinstance(type_, Stack) and isinstance(type_.item, Scalar):
-        return np.dtype(type_.item.name)
-    raise NotImplementedError(f"elements of {type_}")
+def element(type_: Array | Stack) -> tuple[np.dtype[Any], tuple[int, ...]]:
+    """NumPy dtype and further axes of the elements of an array or stack."""
+    found = type_.dtype if isinstance(type_, Array) else type_.item
+    if isinstance(found, Lanes):
+        return np.dtype(found.dtype.name), (found.count,)
+    return np.dtype(found.name), ()
 
 
 class Interpreter:
@@ -174,6 +180,8 @@ class Interpreter:
     def expression(self, expr: ir.Expr, type_: Type, values: Values) -> Any:
         """Value of an expression that defines a value of the type."""
         match expr:
+            case ir.Call(fn, args) if interpreted_lanes.takes_lanes(args):
+                return interpreted_lanes.call(fn, args, self.operands(args, values))
             case ir.Call(fn, args, kwargs):
                 keywords = {name: self.operand(value, values) for name, value in kwargs}
                 return fn(*_same_precision(self.operands(args, values)), **keywords)
@@ -204,7 +212,9 @@ class Interpreter:
                 return []
             case ir.Reserve(stack, count):
                 size = self.operand(count, values)
-                segment = np.full(size, np.nan).astype(element_dtype(stack.type)).view(TapeArray)
+                assert isinstance(stack.type, Stack)
+                dtype, lanes = element(stack.type)
+                segment = np.full((size, *lanes), np.nan).astype(dtype).view(TapeArray)
                 if expr.zeroed:
                     segment[:] = 0
                 values[stack.id].append(segment)
@@ -221,9 +231,10 @@ class Interpreter:
             case ir.Subview(_, index):
                 return base[tuple(self.index_item(item, values) for item in index)]
             case ir.Transpose(_, axes):
-                return base.transpose(axes)
+                return base.transpose(*axes, *range(len(axes), base.ndim))
             case ir.Reshape(_, shape):
-                result = base.reshape(self.operands(shape, values))
+                assert isinstance(expr.array.type, Array)
+                result = base.reshape(*self.operands(shape, values), *element(expr.array.type)[1])
                 assert base.size == 0 or np.shares_memory(base, result), "reshape made a copy"
                 return result
 
@@ -244,13 +255,16 @@ class Interpreter:
             (length,) = self.operands(expr.shape, values) if expr.shape else (0,)
             return [None if expr.fill is None else self.operand(expr.fill, values)] * length
         assert isinstance(type_, Array)
-        assert not isinstance(type_.dtype, Lanes), "lanes are not interpreted"
-        dtype = element_dtype(type_)
+        dtype, lanes = element(type_)
         fill = poison(type_.dtype) if expr.fill is None else self.operand(expr.fill, values)
         if dtype.kind in "iu" and expr.fill is None:
             fill = np.iinfo(dtype).max
-        order = "F" if type_.layout == "F" else "C"
-        memory = np.full(self.operands(expr.shape, values), fill, dtype, order=order)
+        shape = self.operands(expr.shape, values)
+        if type_.layout == "F":
+            axes = (*reversed(range(len(shape))), *range(len(shape), len(shape) + len(lanes)))
+            memory = np.full((*reversed(shape), *lanes), fill, dtype).transpose(axes)
+        else:
+            memory = np.full((*shape, *lanes), fill, dtype)
         return memory.view(TapeArray) if expr.purpose == "tape" else memory
 
 
