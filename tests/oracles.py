@@ -297,15 +297,19 @@ def check_forward_result(case: Case) -> Any:
 
     program = case.program
     args = case.arguments()
-    function = program.function
-    if program.kwargs:
-        function = functools.partial(function, **program.kwargs)
-    value, y_dot = numbad.jvp(function, args, case.tangents())
+    value, y_dot = numbad.jvp(with_keywords(program), args, case.tangents())
     assert_close(value, case.value, case.tolerance("value"), f"{program}: value in forward mode")
     assert_close(
         args, case.after, case.tolerance("value"), f"{program}: arguments after forward mode"
     )
     return y_dot
+
+
+def with_keywords(program: Program) -> Callable[..., Any]:
+    """Return the function of a program with its keyword arguments bound."""
+    if not program.kwargs:
+        return program.function
+    return functools.partial(program.function, **program.kwargs)
 
 
 def describe_mismatch(case: Case, gradient: Any, pulled: float, expected: float) -> str:
