@@ -33,6 +33,7 @@ from numbad.nesting import Nesting
 from numbad.numba_bridge import compiler_lock
 from numbad.store import fingerprint
 from numbad.structure import Leaf, Mapping_, Record, Sequence_, Static, Tree, leaves
+from numbad.transform.barriers import without_barriers
 from numbad.transform.derivatives import Derivatives
 from numbad.transform.directions import Chunks
 from numbad.transform.forward import forward
@@ -367,9 +368,12 @@ def _finish(request: Request, built: Built, program: ir.Program, **facts: Any) -
 
 
 def _executable(program: ir.Program) -> ir.Program:
-    """Leave out the derivatives that functions carry, and what only these invoke."""
-    callees = {name: replace(callee, custom=None) for name, callee in program.callees.items()}
-    return without_unused_callees(replace(program, callees=callees))
+    """Leave out the derivatives that functions carry, what only these invoke, and barriers."""
+    callees = {
+        name: without_barriers(replace(callee, custom=None))
+        for name, callee in program.callees.items()
+    }
+    return without_unused_callees(ir.Program(without_barriers(program.entry), callees))
 
 
 _CARRIED_OPTIONS = ("fastmath", "error_model", "boundscheck", "nogil")

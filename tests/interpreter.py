@@ -285,13 +285,14 @@ def interpreted() -> Iterator[None]:
     def load(program: ir.Program, *_: Any) -> Callable[..., Any]:
         return Interpreter(program)
 
-    before = pipeline.emit_module, pipeline.load_module
+    before = pipeline.emit_module, pipeline.load_module, calls._make
     compiled = dict(calls._table)
     calls._table.clear()
     pipeline.emit_module, pipeline.load_module = keep, load  # type: ignore[assignment]
+    calls._make = pipeline.compile_function
     try:
         yield
     finally:
-        pipeline.emit_module, pipeline.load_module = before
+        pipeline.emit_module, pipeline.load_module, calls._make = before
         calls._table.clear()
         calls._table.update(compiled)

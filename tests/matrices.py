@@ -44,7 +44,7 @@ def check_jacobians(
     case = oracles.Case(program, seed)
     if not has_jacobian(case):
         return False
-    tolerance = case.tolerance("exact")
+    tolerance = case.tolerance("dot_product")
     reference = _jacobian(case, "forward", 1)
     _check_products(case, reference)
     scale = 1.0 + max(np.max(np.abs(m), initial=0.0) for m in reference.values())
@@ -93,7 +93,7 @@ def _check_products(case: oracles.Case, matrices: dict[int, np.ndarray]) -> None
     function = oracles.with_keywords(program)
     _, y_dot = numbad.jvp(function, case.arguments(), tangents)
     forward = sum(m.reshape(m.shape[0], -1) @ np.ravel(direction[i]) for i, m in matrices.items())
-    tolerance = 10 * case.tolerance("exact")
+    tolerance = case.tolerance("dot_product")
     size = 1.0 + np.max(np.abs(forward), initial=0.0)
     y_dot = np.zeros(np.shape(case.value)) if y_dot is None else y_dot
     oracles.assert_close(
@@ -110,6 +110,68 @@ def _check_products(case: oracles.Case, matrices: dict[int, np.ndarray]) -> None
         assert abs(got - want) <= tolerance * size, f"{program}: rows of argument {i}"
 
 
-def has_hessian(case: oracles.Case) -> bool:
-    """Whether the program is a real-valued function of real numbers and arrays."""
-    return has_jacobian(case) and case.scalar
+def check_hessians(program: Program, seed: int = 0, widths: tuple[int, ...] = WIDTHS) -> bool:
+    """Assert that Hessians by both modes agree with differences of gradients, argument by argument.
+
+    False if the program has none. Programs that round to single precision, and points where the
+    gradient jumps, are only compared with each other.
+    """
+    case = oracles.Case(program, seed)
+    if not has_jacobian(case) or not case.scalar:
+        return False
+    for position in columns(case):
+        _check_hessian(case, position, widths)
+    return True
+
+
+def _check_hessian(case: oracles.Case, position: int, widths: tuple[int, ...]) -> None:
+    program = case.program
+    f = with_others_fixed(case, position)
+    x = case.arguments()[position]
+    value, gradient, reference = numbad.withhessian(f, _fresh(x), chunk_threshold=1)
+    what = f"{program}, argument {position}"
+    oracles.assert_close(value, case.value, case.tolerance("value"), f"{what}: value")
+    shape = (x.size, x.size) if isinstance(x, np.ndarray) else ()
+    assert np.shape(reference) == shape, f"{what}: Hessian of shape {np.shape(reference)}"
+    scale = 1.0 + np.max(np.abs(reference), initial=0.0)
+    tolerance = case.tolerance("dot_product")
+    found = {"reverse mode": numbad.hessian_reverse(with_others_fixed(case, position), _fresh(x))}
+    for width in widths:
+        made = numbad.hessian(with_others_fixed(case, position), _fresh(x), chunk_threshold=width)
+        found[f"{width} directions"] = made
+    for name, matrix in found.items():
+        oracles.assert_close(matrix / scale, reference / scale, tolerance, f"{what}: {name}")
+    oracles.assert_close(
+        np.transpose(reference) / scale, reference / scale, tolerance, f"{what}: transposed"
+    )
+    if np.asarray(x).dtype != np.float64 or case.precision != "float64" or program.tolerance > 100:
+        return
+    rng = np.random.default_rng([case.seed, 3])
+    direction, weights = (case.random_like(rng, x) for _ in range(2))
+
+    def along(t: float) -> float:
+        (entry,) = numbad.gradient(with_others_fixed(case, position), x + t * direction, zeros=True)
+        return inner(entry, weights)
+
+    expected, error = oracles.ridders(along, 0.1 * program.step)
+    got = float(np.ravel(weights) @ np.atleast_2d(reference) @ np.ravel(direction))
+    if error < 1e-6 * (scale + abs(expected)):
+        size = scale * max(1, np.size(x))
+        assert abs(got - expected) < 1e-5 * size, f"{what}: {got}, differences give {expected}"
+
+
+def with_others_fixed(case: oracles.Case, position: int) -> Any:
+    """Return the program as a function of one argument, the others fresh."""
+    function = case.program.function
+    keywords = case.program.kwargs
+    args = case.arguments()
+    before, after = args[:position], args[position + 1 :]
+
+    def f(x: Any) -> Any:
+        return function(*before, x, *after, **keywords)
+
+    return f
+
+
+def _fresh(x: Any) -> Any:
+    return x.copy(order="K") if isinstance(x, np.ndarray) else x

@@ -35,7 +35,7 @@ ALLOWED = {
         "rules.forms",
         "kernels",
     ),
-    "transform": ("ir", "errors", "analysis", "rules.registry", "rules.forms", "kernels"),
+    "transform": ("ir", "errors", "markers", "analysis", "rules.registry", "rules.forms", "kernels"),
     "custom": (
         "ir",
         "errors",

@@ -8,6 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from numbad import markers
+
 _CHEAP: frozenset[Any] = frozenset(
     {
         operator.add,
@@ -39,6 +41,7 @@ _CHEAP: frozenset[Any] = frozenset(
         math.fabs,
         np.maximum,
         np.minimum,
+        markers.dropgrad,
     }
 )
 _MIDDLING: frozenset[Any] = frozenset(

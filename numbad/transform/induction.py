@@ -2,6 +2,9 @@
 
 ``at += 1`` in a loop makes ``at`` a carried value, which the backward sweep would have to record.
 Written as ``at_0 + k * 1`` for the k-th iteration it can be computed again.
+
+The closed form reads the bounds of the loop, on which ``at`` does not depend differentiably: they
+pass a barrier.
 """
 
 from __future__ import annotations
@@ -9,6 +12,7 @@ from __future__ import annotations
 import operator
 from dataclasses import replace
 
+from numbad import markers
 from numbad.ir import nodes as ir
 from numbad.ir import visit
 from numbad.ir.build import BlockBuilder, Fresh
@@ -19,7 +23,7 @@ from numbad.transform.tape import counter
 
 def eliminate_inductions(function: ir.Function) -> ir.Function:
     """Return the function with its induction variables in closed form."""
-    pass_ = _Inductions(Fresh(visit.first_free_id(function)))
+    pass_ = _Inductions(Fresh(visit.first_free_id(function)), _counted(function))
     body = pass_.block(function.body)
     if not pass_.substitution:
         return function
@@ -31,9 +35,24 @@ def eliminate_inductions(function: ir.Function) -> ir.Function:
     )
 
 
+def _counted(function: ir.Function) -> frozenset[ir.Var]:
+    """Return integers that have no derivative: indices of loops, extents of arrays."""
+    found: set[ir.Var] = set()
+    for statement in visit.walk(function.body):
+        match statement:
+            case ir.For(index):
+                found.add(index)
+            case ir.Let(target, ir.Shape()):
+                found.add(target)
+            case _:
+                pass
+    return frozenset(found)
+
+
 class _Inductions:
-    def __init__(self, fresh: Fresh) -> None:
+    def __init__(self, fresh: Fresh, counted: frozenset[ir.Var]) -> None:
         self.fresh = fresh
+        self.counted = counted
         self.substitution: dict[ir.Var, ir.Operand] = {}
 
     def block(self, block: ir.Block) -> ir.Block:
@@ -52,26 +71,28 @@ class _Inductions:
         return out.block()
 
     def _for(self, loop: ir.For, out: BlockBuilder) -> None:
-        kept: list[ir.Carried] = []
+        steps = {item: _step(item, loop.body) for item in loop.carried}
+        found = {item: step for item, step in steps.items() if step is not None}
+        if not found:
+            out.emit(replace(loop, body=self.block(loop.body)))
+            return
+        start, stop, by = (self._barred(b, out) for b in (loop.start, loop.stop, loop.step))
         head = out.nested()
-        after: list[tuple[ir.Carried, int]] = []
-        for item in loop.carried:
-            step = _step(item, loop.body)
-            if step is None:
-                kept.append(item)
-                continue
-            distance = arith.mul_int(
-                head, counter(head, loop.index, loop.start, loop.step), _int(step)
-            )
+        place = counter(head, loop.index, start, by)
+        for item, step in found.items():
+            distance = arith.mul_int(head, place, _int(step))
             self.substitution[item.inner] = arith.add_int(head, item.init, distance)
-            after.append((item, step))
-        body = head.block() + self.block(loop.body)
-        out.emit(replace(loop, carried=tuple(kept), body=body))
-        if after:
-            trips = arith.trip_count(out, loop.start, loop.stop, loop.step)
-            for item, step in after:
-                distance = arith.mul_int(out, trips, _int(step))
-                self.substitution[item.result] = arith.add_int(out, item.init, distance)
+        kept = tuple(item for item in loop.carried if item not in found)
+        out.emit(replace(loop, carried=kept, body=head.block() + self.block(loop.body)))
+        trips = arith.trip_count(out, start, stop, by)
+        for item, step in found.items():
+            distance = arith.mul_int(out, trips, _int(step))
+            self.substitution[item.result] = arith.add_int(out, item.init, distance)
+
+    def _barred(self, bound: ir.Operand, out: BlockBuilder) -> ir.Operand:
+        if not isinstance(bound, ir.Var) or bound in self.counted:
+            return bound
+        return out.let(bound.type, ir.Call(markers.dropgrad, (bound,)), bound.name)
 
 
 def _int(value: int) -> ir.Const:

@@ -136,3 +136,16 @@ def test_overwritten_memory_is_put_back(steps, rng):
 @pytest.mark.parametrize("n", [0, 1, 5])
 def test_a_product_records_its_factors(n):
     assert numbad.gradient(product, 1.3, n, zeros=True)[0] == pytest.approx(n * 1.3 ** (n - 1))
+
+
+def counted(x, n):
+    total, count = 0.0, 0
+    for _ in range(n):
+        total += x
+        count += 2
+    return total * count
+
+
+def test_what_counts_iterations_does_not_depend_on_the_bound():
+    assert numbad.gradient(counted, 3.0, 4) == (32.0, None)
+    assert numbad.jvp(counted, (3.0, 4), (0.0, 1.0)) == (96.0, 0.0)

@@ -1,0 +1,60 @@
+"""Barriers to derivatives that have done their work.
+
+A number behind ``markers.dropgrad`` is the number itself. Transforms need the mark; compiled code
+does not.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from numbad import markers
+from numbad.ir import nodes as ir
+from numbad.ir import visit
+
+
+def without_barriers(function: ir.Function) -> ir.Function:
+    """Return the function with numbers in the place of marked numbers."""
+    substitution: dict[ir.Var, ir.Operand] = {}
+    for statement in visit.walk(function.body):
+        match statement:
+            case ir.Let(target, ir.Call(markers.dropgrad, (number,))):
+                found: ir.Operand = number
+                if isinstance(number, ir.Var):
+                    found = substitution.get(number, number)
+                substitution[target] = found
+            case _:
+                pass
+    if not substitution:
+        return function
+    cloner = visit.Substituter(substitution)
+    return replace(
+        function,
+        body=cloner.block(_without(function.body, substitution)),
+        results=tuple(map(cloner.operand, function.results)),
+    )
+
+
+def _without(block: ir.Block, targets: dict[ir.Var, ir.Operand]) -> ir.Block:
+    kept: list[ir.Stmt] = []
+    for statement in block:
+        match statement:
+            case ir.Let(target) if target in targets:
+                continue
+            case ir.For(body=body):
+                kept.append(replace(statement, body=_without(body, targets)))
+            case ir.While(before=before, body=body):
+                kept.append(
+                    replace(
+                        statement, before=_without(before, targets), body=_without(body, targets)
+                    )
+                )
+            case ir.If(then=then, orelse=orelse):
+                kept.append(
+                    replace(
+                        statement, then=_without(then, targets), orelse=_without(orelse, targets)
+                    )
+                )
+            case _:
+                kept.append(statement)
+    return tuple(kept)
