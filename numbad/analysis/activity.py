@@ -67,15 +67,17 @@ def analyse(
     *,
     casts: bool = False,
     steep: DifferentiableArguments | None = None,
+    steep_values: Iterable[ir.Operand] = (),
 ) -> Activity:
     """Return the activity of the values of a block for the given inputs and outputs.
 
     ``casts`` lets conversions to integers, whose slope is zero, count as dependence. ``steep``
-    names the arguments of a call in which it is steep.
+    names the arguments of a call in which it is steep, ``steep_values`` are values that reach steep
+    functions outside the block.
     """
     forward: dict[Hashable, set[Hashable]] = defaultdict(set)
     backward: dict[Hashable, set[Hashable]] = defaultdict(set)
-    exposed: list[Hashable] = []
+    exposed = [_key(memory, value) for value in steep_values if isinstance(value, ir.Var)]
 
     def depends(target: ir.Operand, source: ir.Operand) -> None:
         if not (isinstance(target, ir.Var) and isinstance(source, ir.Var)):

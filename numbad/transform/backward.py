@@ -192,6 +192,8 @@ class BackwardSweep:
                     return self.activity.is_active(target) and isinstance(
                         expr, ir.Call | ir.Reserve | ir.Release
                     )
+                if isinstance(expr, ir.Pop) and self.activity.is_active(expr.array):
+                    return True
                 return self.activity.is_active(target) or target in self.augmented.invocations
             case ir.Store(array) | ir.Accumulate(array) | ir.Append(array):
                 return self.activity.is_active(array) or self.values.is_restored(statement)
@@ -472,7 +474,7 @@ class BackwardSweep:
             case ir.Reserve() | ir.Release() if self.activity.is_active(target):
                 self.shadow(target)
                 return
-            case ir.Pop(array) if self.activity.is_active(target) and not is_memory(target.type):
+            case ir.Pop(array) if self.activity.is_active(array) and not is_memory(target.type):
                 shadow = self.shadow(array)
                 popped = self.cotangents.pop(target, arith.zero(element_of(shadow.type)))
                 scope.block.emit(ir.Append(shadow, popped, scope.block.origin))

@@ -27,6 +27,7 @@ from numbad.ir.types import List, Tuple, Type, is_memory, tangent_type
 from numbad.transform import arith
 
 if TYPE_CHECKING:
+    from numbad.analysis.activity import DifferentiableArguments
     from numbad.transform.backward import BackwardSweep
     from numbad.transform.reverse import Sweeps
     from numbad.transform.values import Scope
@@ -97,6 +98,7 @@ class Pairs:
         self._pairs: dict[tuple[str, Mask], Pair] = {}
         self._pending: list[Pair] = []
         self._found_types: list[Type] = list(tape_types)
+        self._is_steep: bool | None = None
 
     def pair(self, name: str, mask: Mask) -> Pair:
         """Return the pair for a callee and the activity of its arguments."""
@@ -113,6 +115,19 @@ class Pairs:
             self._pairs[key] = made
             self._pending.append(made)
         return self._pairs[key]
+
+    def is_steep(self, steep: DifferentiableArguments) -> bool:
+        """Whether a function of the program calls one whose slope can be infinite."""
+        if self._is_steep is None:
+            program = self.program
+            self._is_steep = any(
+                isinstance(statement, ir.Let)
+                and isinstance(statement.expr, ir.Call)
+                and steep(statement.expr, statement.target)
+                for function in (program.entry, *program.callees.values())
+                for statement in visit.walk(function.body)
+            )
+        return self._is_steep
 
     def tape_lists(self, fresh: Fresh) -> tuple[ir.Var, ...]:
         """Return fresh values for the lists of the tape."""

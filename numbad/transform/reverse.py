@@ -177,6 +177,7 @@ def sweeps(
         request.outputs,
         derivatives.differentiable,
         steep=derivatives.steep_arguments,
+        steep_values=_steep_outside(request, derivatives, pairs),
     )
     augmented = augment(function, plain, activity, fresh, pairs, tape_lists, shadows)
     params = function.params + tuple(shadows.values()) + tape_lists
@@ -223,6 +224,18 @@ def sweeps(
         augmented,
         fresh,
     )
+
+
+def _steep_outside(request: Request, derivatives: Derivatives, pairs: Pairs) -> list[ir.Operand]:
+    """Values that reach steep functions in other functions of the program, for all we know."""
+    function = request.function
+    passed: list[ir.Operand] = []
+    for statement in visit.walk(function.body):
+        if isinstance(statement, ir.Let) and isinstance(statement.expr, ir.Invoke):
+            passed.extend(statement.expr.args)
+    if request.shadows is not None:
+        passed += [*function.results, *function.params]
+    return passed if passed and pairs.is_steep(derivatives.steep_arguments) else []
 
 
 class _Emission:

@@ -156,3 +156,14 @@ def test_zero_cotangent_times_infinite_slope_is_zero():
     assert gradient(lambda x, y: math.sqrt(x) * y, 0.0, 0.0) == (0.0, 0.0)
     (got,) = gradient(lambda x: math.sqrt(x[0]) * 0.0 + x[1], np.array([0.0, 2.0]))
     assert_array_equal(got, [0.0, 1.0])
+
+
+def root_of_power(x, n):
+    if n == 0:
+        return math.sqrt(x)
+    return root_of_power(x * x, n - 1)
+
+
+def test_zero_slope_times_infinite_cotangent_is_zero_through_invoked_functions():
+    assert gradient(lambda x: root_of_power(x, 1), 0.0) == (0.0,)
+    assert gradient(lambda x: root_of_power(x, 0), 0.0) == (INF,)

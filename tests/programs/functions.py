@@ -6,6 +6,7 @@ import math
 import numpy as np
 from numba import njit
 
+import numbad
 from tests.programs.program import add, program
 
 
@@ -272,3 +273,19 @@ add(
     lambda x, y: math.sin(x) * y + x**y,
     lambda r: (r.uniform(0.5, 1.5), r.uniform(0.5, 1.5)),
 )
+
+
+def growth(x, n):
+    if n == 0:
+        return x
+    s = x
+    k = 0
+    while s < 3.0 + n and k < 10:
+        s = s * 1.3 + math.sin(s) * 0.1
+        k += 1
+    return s * 0.5 + growth(x * 0.9, n - 1)
+
+
+@program(lambda r: (r.uniform(1.0, 1.4), 3), jit=False)
+def derivative_of_recursion_with_loops(x, n):
+    return numbad.gradient(growth, x, n)[0] * x
