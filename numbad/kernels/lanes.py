@@ -218,6 +218,10 @@ class _Unary(AbstractTemplate):
         return signature(args[0], args[0])
 
 
+# A product and the sum it goes into may be one instruction, rounded once.
+_FLAGS = ("contract",)
+
+
 def _register_binary(function: Any, instruction: str) -> None:
     infer_global(function)(type(f"Lanes{instruction}", (_Binary,), {"key": function}))
 
@@ -227,7 +231,7 @@ def _register_binary(function: Any, instruction: str) -> None:
             value if type_ == result else splat(context, builder, value, result)
             for type_, value in zip(sig.args, args, strict=True)
         ]
-        return getattr(builder, instruction)(*values)
+        return getattr(builder, instruction)(*values, flags=_FLAGS)
 
     for kinds in ((LanesType, LanesType), (LanesType, types.Float), (types.Float, LanesType)):
         lower_builtin(function, *kinds)(lower)
