@@ -29,7 +29,7 @@ from numbad.hessians import (
     withhessian,
 )
 from numbad.jacobians import jacobian, withjacobian
-from numbad.markers import Const, dropgrad, ignore_derivatives
+from numbad.markers import Const, dropgrad, forwarddiff, ignore_derivatives
 from numbad.parameters import Grads, Params, copyto
 from numbad.show import code_adjoint, code_primal, code_tangent
 from numbad.testing import check_grads
@@ -55,6 +55,7 @@ __all__ = [
     "derivative",
     "diaghessian",
     "dropgrad",
+    "forwarddiff",
     "grad",
     "gradient",
     "hessian",

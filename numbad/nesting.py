@@ -19,11 +19,19 @@ from numbad.custom import declare
 from numbad.custom.calls import Handler as RuleHandler
 from numbad.errors import NonScalarOutput, UnsupportedSyntax
 from numbad.frontend.builder import Builder
-from numbad.frontend.updates import check_confined
 from numbad.frontend.values import NONE, OperandValue, StaticValue, TupleValue, Value
 from numbad.ir import nodes as ir
-from numbad.ir import visit
 from numbad.ir.types import Array, Scalar, Type, is_complex, is_memory, tangent_type
+from numbad.nested_forwarddiff import ForwardDiff
+from numbad.nested_functions import (
+    leaf_positions,
+    operands_of,
+    positions,
+    rebuilt,
+    splice,
+    walk,
+)
+from numbad.nested_matrices import MatrixVerbs
 from numbad.rules import registry
 from numbad.rules.forms import ZeroDerivative
 from numbad.transform import arith
@@ -32,88 +40,6 @@ from numbad.transform.forward import forward
 from numbad.transform.reverse import joint, reverse
 
 Handler = Callable[[Builder, list[Value], dict[str, Value], ast.AST | None], Value]
-
-
-@dataclass(frozen=True)
-class Walked:
-    """A function value walked for arguments: IR, its actual arguments, the shape of its result."""
-
-    function: ir.Function
-    actual: tuple[ir.Operand, ...]
-    result: Value
-
-
-def operands_of(builder: Builder, value: Value) -> list[ir.Operand]:
-    """Return the run-time parts of a value, in order."""
-    if isinstance(value, StaticValue):
-        return []
-    items = builder.as_sequence(value)
-    if items is not None:
-        return [operand for item in items for operand in operands_of(builder, item)]
-    return [builder.as_operand(value)]
-
-
-def rebuilt(builder: Builder, value: Value, operands: list[ir.Operand]) -> Value:
-    """Return the value with its run-time parts replaced, taken from the front of the list."""
-    if isinstance(value, StaticValue):
-        return value
-    items = builder.as_sequence(value)
-    if items is not None:
-        parts = tuple(rebuilt(builder, item, operands) for item in items)
-        return TupleValue(parts, getattr(value, "cls", None))
-    return OperandValue(operands.pop(0))
-
-
-def walk(builder: Builder, function: Value, args: list[Value], node: ast.AST | None) -> Walked:
-    """Walk a call of a function value as an IR function of its own."""
-    actual = [operand for arg in args for operand in operands_of(builder, arg)]
-    params = [
-        builder.fresh.var(operand.type, operand.name if isinstance(operand, ir.Var) else "x")
-        for operand in actual
-    ]
-    remaining: list[ir.Operand] = list(params)
-    inner_args = [rebuilt(builder, arg, remaining) for arg in args]
-    outer_state = builder.state
-    builder.state = outer_state.copy()
-    with builder.nested() as block:
-        result = builder.apply(function, inner_args, {}, node)
-        results = tuple(operands_of(builder, result))
-    check_confined(builder, outer_state, "A function that is differentiated here", node)
-    builder.state = outer_state
-    body = builder.resolve(block.block())
-    results = tuple(builder.resolve_operand(operand) for operand in results)
-    used = visit.free_vars(body) | {r for r in results if isinstance(r, ir.Var)}
-    defined = visit.defined_vars(body) | set(params)
-    captured = sorted(used - defined, key=lambda var: var.id)
-    walked = ir.Function("inner", (*params, *captured), body, results, builder.origin(node))
-    return Walked(walked, (*actual, *captured), result)
-
-
-def splice(
-    builder: Builder, program: ir.Program, actual: tuple[ir.Operand, ...]
-) -> tuple[ir.Operand, ...]:
-    """Inline a program's entry at the current point and return its results."""
-    renamed = _unique_callees(builder, program)
-    body, results = visit.inline(renamed.entry, actual, builder.fresh)
-    for statement in body:
-        builder.emit(statement)
-    return results
-
-
-def _unique_callees(builder: Builder, program: ir.Program) -> ir.Program:
-    names: dict[str, str] = {}
-    for name, callee in program.callees.items():
-        new, number = name, 2
-        while new in builder.callees and builder.callees[new] != callee:
-            new = f"{name}_{number}"
-            number += 1
-        names[name] = new
-    renamed = {
-        names[name]: replace(visit.renamed(callee, names), name=names[name])
-        for name, callee in program.callees.items()
-    }
-    builder.callees.update(renamed)
-    return ir.Program(visit.renamed(program.entry, names), renamed)
 
 
 _barrier = ZeroDerivative((markers.dropgrad, markers.detached), BARRIER)
@@ -129,9 +55,18 @@ class Nesting:
 
     def handlers(self) -> dict[Any, Handler]:
         """Return the handler of each verb that can be called inside differentiated code."""
-        from numbad import api
+        from numbad import api, hessians, jacobians
 
+        matrices = MatrixVerbs(self.derivatives)
         return {
+            jacobians.jacobian: matrices.jacobian,
+            jacobians.withjacobian: matrices.withjacobian,
+            hessians.hessian: matrices.hessian,
+            hessians.hessian_reverse: matrices.hessian_reverse,
+            hessians.withhessian: matrices.withhessian,
+            hessians.diaghessian: matrices.diaghessian,
+            hessians.hvp: matrices.hvp,
+            markers.forwarddiff: ForwardDiff(self.derivatives).call,
             api.gradient: self.gradient,
             api.withgradient: self.withgradient,
             api.jvp: self.jvp,
@@ -184,7 +119,7 @@ class Nesting:
         options = {name: builder.as_static(value) for name, value in kwargs.items()}
         zeros = bool(options.pop("zeros", False))
         options.pop("engine", None)
-        chosen = _positions(options.pop("wrt", None), len(xs), builder, node)
+        chosen = positions(options.pop("wrt", None), len(xs), builder, node)
         if options:
             builder.error(node, f"`gradient` has no option {', '.join(options)} here.")
         walked = walk(builder, function, xs, node)
@@ -194,7 +129,7 @@ class Nesting:
                 "`gradient` needs a real number from its function.",
                 kind=NonScalarOutput,
             )
-        wrt = _leaf_positions(builder, xs, chosen)
+        wrt = leaf_positions(builder, xs, chosen)
         program = ir.Program(walked.function, dict(builder.callees))
         reversed_ = reverse(program, wrt, self.derivatives, seeded=(0,), fuse=True)
         seed = tangent_type(reversed_.program.entry.results[0].type)
@@ -301,7 +236,7 @@ class Nesting:
         chosen = tuple(
             position for position, direction in enumerate(directions) if direction != NONE
         )
-        wrt = _leaf_positions(builder, xs, chosen)
+        wrt = leaf_positions(builder, xs, chosen)
         seeds: list[ir.Operand] = []
         for position in chosen:
             for operand, direction in zip(
@@ -378,7 +313,7 @@ class _Reusable:
         options: dict[str, Value] = {"wrt": StaticValue(self.wrt)}
         val, found = self.nesting._gradient(builder, self.function, args, options, node)
         positions = [
-            _positions(item, len(args), builder, node)[0]
+            positions(item, len(args), builder, node)[0]
             for item in (self.wrt if several else (self.wrt,))
         ]
         picked = tuple(found.items[position] for position in positions)
@@ -388,25 +323,3 @@ class _Reusable:
 
 def _is_real(type_: Type) -> bool:
     return isinstance(type_, Scalar) and not is_complex(type_) and type_.name != "bool"
-
-
-def _positions(wrt: Any, count: int, builder: Builder, node: ast.AST | None) -> tuple[int, ...]:
-    if wrt is None:
-        return tuple(range(count))
-    chosen = wrt if isinstance(wrt, tuple | list) else (wrt,)
-    for item in chosen:
-        if not isinstance(item, int) or not -count <= item < count:
-            builder.error(node, f"wrt={item!r} does not name an argument by position.")
-    return tuple(item % count for item in chosen)
-
-
-def _leaf_positions(builder: Builder, xs: list[Value], chosen: tuple[int, ...]) -> tuple[int, ...]:
-    """Positions, among all run-time parts of the arguments, of those that are differentiated."""
-    found = []
-    number = 0
-    for position, x in enumerate(xs):
-        for operand in operands_of(builder, x):
-            if position in chosen and tangent_type(operand.type) is not None:
-                found.append(number)
-            number += 1
-    return tuple(found)

@@ -143,8 +143,8 @@ def tangent_type(type_: Type) -> Type | None:
             if is_integer(type_):
                 return FLOAT64
             return type_ if is_inexact(type_) else None
-        case Lanes():
-            return type_
+        case Lanes(dtype):
+            return None if dtype == BOOL else type_
         case Array(dtype, ndim, layout):
             element = tangent_type(dtype)
             return Array(element, ndim, layout) if isinstance(element, Scalar | Lanes) else None

@@ -20,7 +20,7 @@ from numbad.ir import nodes as ir
 from numbad.ir import visit
 from numbad.ir.types import BOOL, INT64, Tuple, is_complex, is_memory, tangent_type
 from numbad.rules.forms import Function, LinearRule, PairRule, Rule, ScalarRule, ZeroDerivative
-from numbad.transform import arith
+from numbad.transform import arith, lane_rules
 from numbad.transform.arrays import add_into
 from numbad.transform.augment import Invocation
 from numbad.transform.dead import remove_dead
@@ -50,6 +50,11 @@ class CallAdjoints:
         scope: Scope,
     ) -> None:
         """Pass the cotangent of a scalar call on to its arguments."""
+        if call.fn in lane_rules.LANE_FUNCTIONS:
+            primal, block = self.sweep.values.primal, scope.block
+            for operand, part in lane_rules.cotangents(call, cotangent, primal, block):
+                self.sweep.accumulate(operand, part, scope)
+            return
         rule = self.sweep.derivatives.rule(call, statement.origin)
         if isinstance(rule, ZeroDerivative):
             return

@@ -24,12 +24,14 @@ from numbad.ir import visit
 from numbad.ir.types import (
     INT64,
     Array,
+    Lanes,
     List,
     Tuple,
     element_of,
     is_memory,
     tangent_type,
 )
+from numbad.kernels.lane_ops import lane_sum
 from numbad.transform import arith
 from numbad.transform.adjoints import CallAdjoints
 from numbad.transform.arrays import total
@@ -123,6 +125,10 @@ class BackwardSweep:
         assert isinstance(operand, ir.Var)
         type_ = tangent_type(operand.type)
         assert type_ is not None
+        if isinstance(contribution.type, Lanes) and not isinstance(type_, Lanes):
+            # The number went into all lanes.
+            total = contribution.type.dtype
+            contribution = scope.block.call(total, lane_sum, contribution)
         contribution = arith.cast(scope.block, contribution, type_)
         present = self.cotangents.get(operand)
         if present is None:

@@ -27,7 +27,7 @@ from numbad.ir.types import (
 )
 from numbad.rules import registry
 from numbad.rules.forms import LinearRule, Missing, Rule, ScalarRule, ZeroDerivative
-from numbad.transform import arith
+from numbad.transform import arith, lane_rules
 from numbad.transform.simplify import simplify_function
 
 # Builds the IR of a rule's body, whose ``/`` never raises. The types are those of the positional
@@ -100,6 +100,8 @@ class Derivatives:
         """
         if tangent_type(target.type) is None:
             return []
+        if call.fn in lane_rules.LANE_FUNCTIONS:
+            return list(lane_rules.linear_arguments(call))
         complex_operand = any(_is_complex_like(arg.type) for arg in call.args)
         match registry.lookup(call.fn, is_complex=complex_operand):
             case ZeroDerivative(refusal=""):
@@ -119,6 +121,8 @@ class Derivatives:
         """Return the operands on which the value depends at all, if only with slope zero."""
         if tangent_type(target.type) is None:
             return []
+        if call.fn in lane_rules.LANE_FUNCTIONS:
+            return list(lane_rules.linear_arguments(call))
         complex_operand = any(_is_complex_like(arg.type) for arg in call.args)
         rule = registry.lookup(call.fn, is_complex=complex_operand)
         if isinstance(rule, ZeroDerivative) and rule.note == BARRIER:
@@ -142,7 +146,8 @@ class Derivatives:
         """Return the IR of a rule's body for the types."""
         key = (function, types)
         if key not in self._bodies:
-            self._bodies[key] = simplify_function(self._compile(function, types))
+            found = lane_rules.retyped(self._compile(function, types))
+            self._bodies[key] = simplify_function(found)
         return self._bodies[key]
 
     def _compile_partials(

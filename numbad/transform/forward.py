@@ -31,7 +31,7 @@ from numbad.ir.types import (
     tangent_type,
 )
 from numbad.rules.forms import LinearRule, PairRule, ScalarRule, ZeroDerivative
-from numbad.transform import arith, custom, transpose
+from numbad.transform import arith, custom, lane_rules, transpose
 from numbad.transform.arrays import add_into, copy_into
 from numbad.transform.augment import shadow_type
 from numbad.transform.derivatives import (
@@ -453,6 +453,9 @@ class _Forward:
         self._let(target, ir.Alloc(shape, start, "shadow"), out)
 
     def _call(self, target: ir.Var, call: ir.Call, statement: ir.Let, out: BlockBuilder) -> None:
+        if call.fn in lane_rules.LANE_FUNCTIONS:
+            self._set(target, lane_rules.tangent(call, self.tangent, out))
+            return
         rule = self.derivatives.rule(call, statement.origin)
         match rule:
             case ZeroDerivative():

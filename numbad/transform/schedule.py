@@ -37,7 +37,7 @@ from numbad.analysis.mincut import INFINITE, Network
 from numbad.analysis.regions import Region, Regions
 from numbad.ir import nodes as ir
 from numbad.ir import visit
-from numbad.ir.types import Array, Lanes, Scalar, is_inexact, is_memory
+from numbad.ir.types import BOOL, Array, Lanes, Scalar, is_inexact, is_memory
 from numbad.kernels.vector_math import vectorised
 from numbad.transform.costs import cost
 from numbad.transform.derivatives import Derivatives
@@ -261,6 +261,8 @@ class Scheduler:
                 size = np.dtype(name).itemsize
                 unit = _RECORD_OVERWRITTEN if var in self._old else _RECORD_NUMBER
                 return unit * max(size, 1) / 8
+            case Lanes(dtype) if dtype == BOOL:
+                return INFINITE
             case Lanes(dtype, count):
                 return _RECORD_NUMBER * count * np.dtype(dtype.name).itemsize / 8
             case Array():
