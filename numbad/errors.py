@@ -175,6 +175,12 @@ class EngineUnavailable(DifferentiationError):
     default_remedy = 'Use engine="auto" or "compiled".'
 
 
+class TracedFallbackWarning(_Explained, UserWarning):
+    """A function is differentiated by the traced engine, because the compiled one refuses it."""
+
+    code = "NB104"
+
+
 class SourceUnavailable(DifferentiationError):
     """The source of a function cannot be found, or is not what the function was made from."""
 

@@ -1,0 +1,108 @@
+"""Which engine differentiates a call: the compiled one, or the traced one where that cannot.
+
+With ``engine="auto"`` a function that the compiled engine refuses is traced, after one warning per
+function. The refusal comes before the function runs, so its effects happen once.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable
+from typing import Any
+
+from numbad.calls import function_key, name_of
+from numbad.config import config
+from numbad.errors import (
+    CompilationFailed,
+    DifferentiationError,
+    InternalError,
+    SourceUnavailable,
+    TracedFallbackWarning,
+    TypeInferenceFailed,
+    UnsupportedSyntax,
+)
+from numbad.traced import is_tracing
+
+_REFUSALS = (
+    SourceUnavailable,
+    UnsupportedSyntax,
+    TypeInferenceFailed,
+    CompilationFailed,
+    InternalError,
+)
+
+_warned: set[Any] = set()
+
+
+def check(engine: str | None) -> str:
+    """Return the engine of a call, which is ``config.engine`` where it names none."""
+    chosen = config.engine if engine is None else engine
+    if chosen not in ("auto", "compiled", "traced"):
+        raise ValueError(f"engine must be 'auto', 'compiled' or 'traced', not {chosen!r}.")
+    return chosen
+
+
+def dispatch(
+    engine: str | None,
+    function: Any,
+    compiled: Callable[[], Any],
+    traced: Callable[[], Any],
+) -> Any:
+    """Return what the engine of a call gives.
+
+    Parameters
+    ----------
+    engine : str or None
+        As the user gave it.
+    function : callable
+        What is differentiated; named in the warning.
+    compiled, traced : callable
+        Do the work with one of the engines.
+    """
+    chosen = check(engine)
+    if chosen == "traced" or is_tracing():
+        # Within a traced function, the values of an outer differentiation may be anywhere.
+        return traced()
+    if chosen == "compiled":
+        return compiled()
+    try:
+        return compiled()
+    except _REFUSALS as error:
+        refusal = error
+    _warn(function, refusal)
+    return traced()
+
+
+def _warn(function: Any, refusal: DifferentiationError) -> None:
+    """Tell once per function why it is traced."""
+    key = function_key(function)
+    if key in _warned:
+        return
+    _warned.add(key)
+    warnings.warn(
+        TracedFallbackWarning(
+            f"`{name_of(function)}` is differentiated by the traced engine, which is slow.",
+            origin=refusal.origin,
+            why=f"The compiled engine: {refusal.what}\n{refusal.why}".rstrip(),
+            remedy=(refusal.remedy + "\n" if refusal.remedy else "")
+            + 'engine="compiled" makes this an error, engine="traced" silences it.',
+        ),
+        stacklevel=_depth(),
+    )
+
+
+def _depth() -> int:
+    """Return the stack level of the caller of numbad."""
+    import sys
+
+    level = 1
+    frame = sys._getframe(1)  # noqa: SLF001
+    while frame is not None and str(frame.f_globals.get("__name__", "")).split(".")[0] == "numbad":
+        frame = frame.f_back  # type: ignore[assignment]
+        level += 1
+    return level
+
+
+def forget() -> None:
+    """Warn again of functions that were warned of."""
+    _warned.clear()
