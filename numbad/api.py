@@ -6,15 +6,16 @@ Each describes the arguments, takes the compiled derivative for that description
 
 from __future__ import annotations
 
+import numbers
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from numbad import calls, lifted
+from numbad import calls, engines, lifted
 from numbad.compilation import Compilation
 from numbad.ir.types import Array, tangent_type
-from numbad.parameters import sole_params
+from numbad.parameters import Grads, Params, sole_params
 from numbad.results import as_leaf, flatten_partly, gradient_of, taker
 from numbad.seeds import array_seeds, seeds_of, zero_of
 from numbad.structure import flatten, leaves, unflatten
@@ -54,8 +55,8 @@ def gradient(
         Positions or names of the arguments to differentiate; all by default.
     zeros : bool
         Give zeros instead of None where there is no differentiable path.
-    engine : {"auto", "compiled"}, optional
-        Default ``numbad.config.engine``.
+    engine : {"auto", "compiled", "traced"}, optional
+        Default ``numbad.config.engine``; see ``numbad.engines``.
     **kwargs
         Passed on to ``f``, not differentiated.
 
@@ -107,12 +108,51 @@ def withgradient(
     >>> numbad.withgradient(operator.truediv, 1, 2)
     ValueAndGrad(val=0.5, grad=(0.5, -0.25))
     """
-    calls.check_engine(engine)
     chosen = calls.positions(f, wrt, len(args))
     if (params := sole_params(args)) is not None:
-        return ValueAndGrad(*lifted.withgradient(f, params, kwargs, zeros))
-    val, found, _ = _differentiated(f, args, kwargs, chosen, zeros)
+        return ValueAndGrad(*_params_gradient(f, params, kwargs, zeros, engine))
+    val, found, _ = _differentiated(f, args, kwargs, chosen, zeros, engine)
     return ValueAndGrad(val, found)
+
+
+def _params_gradient(
+    f: Callable[..., Any],
+    params: Params,
+    kwargs: dict[str, Any],
+    zeros: bool,
+    engine: str | None,
+) -> tuple[Any, Grads]:
+    """Return value and gradients for a set of parameters."""
+
+    def traced() -> tuple[Any, Grads]:
+        from numbad.traced.interface import gradient_of_params
+
+        return gradient_of_params(f, params, kwargs, zeros)
+
+    def compiled() -> tuple[Any, Grads]:
+        return lifted.withgradient(f, params, kwargs, zeros)
+
+    return engines.dispatch(engine, f, compiled, traced)  # type: ignore[no-any-return]
+
+
+def _params_pullback(
+    f: Callable[..., Any],
+    params: Params,
+    kwargs: dict[str, Any],
+    zeros: bool,
+    engine: str | None,
+) -> tuple[Any, Callable[[Any], Any]]:
+    """Return value and pullback for a set of parameters."""
+
+    def traced() -> tuple[Any, Callable[[Any], Any]]:
+        from numbad.traced.interface import pullback_of_params
+
+        return pullback_of_params(f, params, kwargs, zeros)
+
+    def compiled() -> tuple[Any, Callable[[Any], Any]]:
+        return lifted.pullback(f, params, kwargs, zeros)
+
+    return engines.dispatch(engine, f, compiled, traced)  # type: ignore[no-any-return]
 
 
 def _differentiated(
@@ -121,9 +161,30 @@ def _differentiated(
     kwargs: dict[str, Any],
     wrt: tuple[int, ...],
     zeros: bool,
-) -> tuple[Any, tuple[Any, ...], Compilation]:
-    """Return value, gradients and the compilation that gave them."""
+    engine: str | None,
+) -> tuple[Any, tuple[Any, ...], Compilation | None]:
+    """Return value, gradients and the compilation, if any, that gave them."""
     values, chosen = calls.unwrap(args, wrt)
+
+    def traced() -> tuple[Any, tuple[Any, ...], None]:
+        from numbad.traced.interface import gradient
+
+        return *gradient(f, values, kwargs, chosen, zeros), None
+
+    def compiled() -> tuple[Any, tuple[Any, ...], Compilation]:
+        return _compiled_gradient(f, values, kwargs, chosen, zeros)
+
+    return engines.dispatch(engine, f, compiled, traced)  # type: ignore[no-any-return]
+
+
+def _compiled_gradient(
+    f: Callable[..., Any],
+    values: tuple[Any, ...],
+    kwargs: dict[str, Any],
+    chosen: tuple[int, ...],
+    zeros: bool,
+) -> tuple[Any, tuple[Any, ...], Compilation]:
+    """As ``_differentiated``, by the compiled engine."""
     compilation = calls.compiled(f, values, kwargs, "gradient", chosen)
     flat = calls.entry_leaves(compilation, f, values, kwargs)
     write = prepare(compilation.built, f, values, kwargs)
@@ -187,10 +248,11 @@ class Derivative:
             calls.positions(self.function, item, len(args))[0]
             for item in (self.wrt if several else (self.wrt,))
         )
+        chosen = calls.positions(self.function, self.wrt, len(args))
         val, found, compilation = _differentiated(
-            self.function, args, kwargs, calls.positions(self.function, self.wrt, len(args)), False
+            self.function, args, kwargs, chosen, False, self.engine
         )
-        stub = make_stub(
+        stub = compilation and make_stub(
             compilation, self.function, picked, as_tuple=several, with_value=self.with_value
         )
         if stub is not None and not kwargs:
@@ -218,8 +280,8 @@ def grad(f: Callable[..., Any], wrt: Any = 0, *, engine: str | None = None) -> D
         As for ``gradient``.
     wrt : int, str or tuple of these
         A single one gives the gradient itself, a tuple a tuple of gradients.
-    engine : {"auto", "compiled"}, optional
-        Default ``numbad.config.engine``.
+    engine : {"auto", "compiled", "traced"}, optional
+        Default ``numbad.config.engine``; see ``numbad.engines``.
 
     Examples
     --------
@@ -274,11 +336,32 @@ def pullback(
     >>> y, back(1.0)
     (6.0, (3.0, 2.0))
     """
-    calls.check_engine(engine)
     chosen = calls.positions(f, wrt, len(args))
     if (params := sole_params(args)) is not None:
-        return lifted.pullback(f, params, kwargs, zeros)
+        return _params_pullback(f, params, kwargs, zeros, engine)
     values, chosen = calls.unwrap(args, chosen)
+
+    def traced() -> tuple[Any, Callable[[Any], tuple[Any, ...]]]:
+        from numbad.traced.interface import pullback
+
+        return pullback(f, values, kwargs, chosen, zeros)
+
+    def compiled() -> tuple[Any, Callable[[Any], tuple[Any, ...]]]:
+        return _compiled_pullback(f, values, kwargs, chosen, zeros)
+
+    return engines.dispatch(engine, f, compiled, traced)  # type: ignore[no-any-return]
+
+
+vjp = pullback
+
+
+def _compiled_pullback(
+    f: Callable[..., Any],
+    values: tuple[Any, ...],
+    kwargs: dict[str, Any],
+    chosen: tuple[int, ...],
+    zeros: bool,
+) -> tuple[Any, Callable[[Any], tuple[Any, ...]]]:
     compilation = calls.compiled(f, values, kwargs, "pullback", chosen)
     flat = calls.entry_leaves(compilation, f, values, kwargs)
     write = prepare(compilation.built, f, values, kwargs)
@@ -294,9 +377,6 @@ def pullback(
         return _gradients(compilation, flat, sweep(seeds), zeros)
 
     return result, back
-
-
-vjp = pullback
 
 
 def pushforward(
@@ -373,11 +453,30 @@ def jvp(
     >>> numbad.jvp(lambda a, b: a * b, (2.0, 3.0), (1.0, None))
     (6.0, 3.0)
     """
-    calls.check_engine(engine)
     if len(primals) != len(tangents):
         raise TypeError(f"{len(primals)} primals, but {len(tangents)} tangents.")
     chosen = tuple(p for p, tangent in enumerate(tangents) if tangent is not None)
     values, chosen = calls.unwrap(primals, chosen)
+
+    def traced() -> tuple[Any, Any]:
+        from numbad.traced.interface import jvp
+
+        masked = [each if p in chosen else None for p, each in enumerate(tangents)]
+        return jvp(f, values, masked, kwargs)
+
+    def compiled() -> tuple[Any, Any]:
+        return _compiled_jvp(f, values, tangents, kwargs, chosen)
+
+    return engines.dispatch(engine, f, compiled, traced)  # type: ignore[no-any-return]
+
+
+def _compiled_jvp(
+    f: Callable[..., Any],
+    values: tuple[Any, ...],
+    tangents: Sequence[Any],
+    kwargs: dict[str, Any],
+    chosen: tuple[int, ...],
+) -> tuple[Any, Any]:
     compilation = calls.compiled(f, values, kwargs, "tangent", chosen)
     flat = calls.entry_leaves(compilation, f, values, kwargs)
     write = prepare(compilation.built, f, values, kwargs)
@@ -437,6 +536,7 @@ def derivative(f: Callable[..., Any], x: Any, *, engine: str | None = None, **kw
     >>> numbad.derivative(math.sin, 0.0)
     1.0
     """
-    if np.ndim(x) != 0:
+    if not isinstance(x, numbers.Number) and np.ndim(x) != 0:
         raise TypeError(f"derivative needs a number, not an array of shape {np.shape(x)}.")
-    return jvp(f, (x,), (1.0,), engine=engine, **kwargs)[1]
+    unit = 1.0 if isinstance(x, int | float | complex | np.generic | np.ndarray) else 1
+    return jvp(f, (x,), (unit,), engine=engine, **kwargs)[1]

@@ -19,7 +19,7 @@ from numba.core.errors import NumbaError
 
 from numbad.compilation import Compilation, Request
 from numbad.config import config
-from numbad.errors import AliasingError, DifferentiationError, EngineUnavailable
+from numbad.errors import AliasingError, DifferentiationError
 from numbad.markers import Const
 from numbad.numba_bridge import compiler_lock
 from numbad.paths import read
@@ -40,17 +40,12 @@ class Holder(Protocol):
 holders: weakref.WeakSet[Holder] = weakref.WeakSet()
 
 
-def check_engine(engine: str | None) -> None:
-    """Validate the engine of a call; the default is ``config.engine``."""
+def check_engine(engine: str | None) -> str:
+    """Return the engine of a call, which is ``config.engine`` where it names none."""
     chosen = config.engine if engine is None else engine
     if chosen not in ("auto", "compiled", "traced"):
         raise ValueError(f"engine must be 'auto', 'compiled' or 'traced', not {chosen!r}.")
-    if chosen == "traced":
-        raise EngineUnavailable(
-            "The traced engine is not part of this version of numbad.",
-            origin=None,
-            remedy="Use engine='compiled' (or 'auto').",
-        )
+    return chosen
 
 
 def function_key(function: Any) -> Hashable:

@@ -6,12 +6,12 @@ function. The refusal comes before the function runs, so its effects happen once
 
 from __future__ import annotations
 
+import sys
 import warnings
 from collections.abc import Callable
 from typing import Any
 
-from numbad.calls import function_key, name_of
-from numbad.config import config
+from numbad.calls import check_engine, function_key, name_of
 from numbad.errors import (
     CompilationFailed,
     DifferentiationError,
@@ -21,7 +21,7 @@ from numbad.errors import (
     TypeInferenceFailed,
     UnsupportedSyntax,
 )
-from numbad.traced import is_tracing
+from numbad.traced.levels import is_tracing
 
 _REFUSALS = (
     SourceUnavailable,
@@ -32,14 +32,6 @@ _REFUSALS = (
 )
 
 _warned: set[Any] = set()
-
-
-def check(engine: str | None) -> str:
-    """Return the engine of a call, which is ``config.engine`` where it names none."""
-    chosen = config.engine if engine is None else engine
-    if chosen not in ("auto", "compiled", "traced"):
-        raise ValueError(f"engine must be 'auto', 'compiled' or 'traced', not {chosen!r}.")
-    return chosen
 
 
 def dispatch(
@@ -59,7 +51,7 @@ def dispatch(
     compiled, traced : callable
         Do the work with one of the engines.
     """
-    chosen = check(engine)
+    chosen = check_engine(engine)
     if chosen == "traced" or is_tracing():
         # Within a traced function, the values of an outer differentiation may be anywhere.
         return traced()
@@ -93,10 +85,8 @@ def _warn(function: Any, refusal: DifferentiationError) -> None:
 
 def _depth() -> int:
     """Return the stack level of the caller of numbad."""
-    import sys
-
     level = 1
-    frame = sys._getframe(1)  # noqa: SLF001
+    frame = sys._getframe(1)
     while frame is not None and str(frame.f_globals.get("__name__", "")).split(".")[0] == "numbad":
         frame = frame.f_back  # type: ignore[assignment]
         level += 1

@@ -168,17 +168,10 @@ class GradsKeyError(_Explained, ValueError, KeyError):
     default_remedy = "Use the very arrays that were given to `Params`."
 
 
-class EngineUnavailable(DifferentiationError):
-    """The engine that was asked for does not exist or cannot do this here."""
-
-    code = "NB103"
-    default_remedy = 'Use engine="auto" or "compiled".'
-
-
 class TracedFallbackWarning(_Explained, UserWarning):
     """A function is differentiated by the traced engine, because the compiled one refuses it."""
 
-    code = "NB104"
+    code = "NB103"
 
 
 class SourceUnavailable(DifferentiationError):

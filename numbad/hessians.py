@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from numbad import calls, chunks
+from numbad import calls, chunks, engines
 from numbad.compilation import Compilation
 from numbad.ir.types import Array, tangent_type
 from numbad.jacobians import (
@@ -133,8 +133,23 @@ def _whole(
     engine: str | None,
     kwargs: dict[str, Any],
 ) -> ValueGradHess:
-    calls.check_engine(engine)
     check_order(order)
+
+    def traced() -> ValueGradHess:
+        from numbad.traced.matrices import hessian
+
+        return ValueGradHess(*hessian(f, x, kwargs, order))
+
+    def compiled() -> ValueGradHess:
+        return _compiled_whole(f, x, mode, order, threshold, kwargs)
+
+    return engines.dispatch(engine, f, compiled, traced)  # type: ignore[no-any-return]
+
+
+def _compiled_whole(
+    f: Callable[..., Any], x: Any, mode: str, order: str, threshold: int, kwargs: dict[str, Any]
+) -> ValueGradHess:
+    """As ``_whole``, by the compiled engine."""
     values, wrt = _arguments(f, (x,))
     size = count_columns(values, wrt)
     compilation = _compiled(f, values, kwargs, mode, wrt, threshold)
@@ -182,7 +197,27 @@ def diaghessian(
     >>> numbad.diaghessian(lambda x: np.sum(x**3), np.array([1.0, 2.0]))[0]
     array([ 6., 12.])
     """
-    calls.check_engine(engine)
+
+    def traced() -> tuple[Any, ...]:
+        from numbad.traced.matrices import diagonals
+
+        values, chosen = calls.unwrap(args, calls.positions(f, wrt, len(args)))
+        return diagonals(f, values, kwargs, chosen)
+
+    def compiled() -> tuple[Any, ...]:
+        return _compiled_diagonals(f, args, kwargs, wrt, chunk_threshold)
+
+    return engines.dispatch(engine, f, compiled, traced)  # type: ignore[no-any-return]
+
+
+def _compiled_diagonals(
+    f: Callable[..., Any],
+    args: tuple[Any, ...],
+    kwargs: dict[str, Any],
+    wrt: Any,
+    chunk_threshold: int,
+) -> tuple[Any, ...]:
+    """As ``diaghessian``, by the compiled engine."""
     values, chosen = _arguments(f, args, wrt)
     compilation = _compiled(f, values, kwargs, "hessian diagonal", chosen, chunk_threshold)
     found = _run(compilation, f, values, kwargs)
@@ -246,7 +281,17 @@ def hvp(
     >>> numbad.hvp(lambda x: np.sum(x**3), np.array([1.0, 2.0]), np.array([1.0, 0.5]))
     array([6., 6.])
     """
-    calls.check_engine(engine)
+
+    def traced() -> Any:
+        from numbad.traced.matrices import product
+
+        return product(f, x, v, kwargs)
+
+    return engines.dispatch(engine, f, lambda: _compiled_product(f, x, v, kwargs), traced)
+
+
+def _compiled_product(f: Callable[..., Any], x: Any, v: Any, kwargs: dict[str, Any]) -> Any:
+    """As ``hvp``, by the compiled engine."""
     values, wrt = _arguments(f, (x,))
     compilation = calls.compiled(f, values, kwargs, "hessian product", wrt)
     tree = compilation.request.args[0]

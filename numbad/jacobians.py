@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from numbad import calls, chunks, lifted
-from numbad.api import ValueAndGrad
+from numbad import calls, chunks, engines, lifted
+from numbad.api import ValueAndGrad, pullback
 from numbad.compilation import Compilation
 from numbad.errors import NonScalarOutput, UnsupportedSyntax
 from numbad.ir.types import Array, Scalar, is_complex, tangent_type
@@ -115,12 +115,37 @@ def withjacobian(
     >>> numbad.withjacobian(np.cumsum, [1, 2, 3]).val
     array([1, 3, 6])
     """
-    calls.check_engine(engine)
     if mode not in ("auto", "forward", "reverse"):
         raise ValueError(f"mode must be 'auto', 'forward' or 'reverse', not {mode!r}.")
     check_order(order)
     if (params := sole_params(args)) is not None:
-        return ValueAndGrad(*lifted.withjacobian(f, params, kwargs, order))
+        pull = pullback(f, params, engine=engine, zeros=True, **kwargs)
+        return ValueAndGrad(*lifted.jacobian_by(pull, params, order))
+
+    def traced() -> ValueAndGrad:
+        from numbad.traced.matrices import jacobian
+
+        values, chosen = calls.unwrap(args, calls.positions(f, wrt, len(args)))
+        val, grad = jacobian(f, values, kwargs, chosen, order)
+        return ValueAndGrad(val, grad if out is None else _into(out, grad))
+
+    def compiled() -> ValueAndGrad:
+        return _compiled_jacobian(f, args, kwargs, wrt, mode, order, chunk_threshold, out)
+
+    return engines.dispatch(engine, f, compiled, traced)  # type: ignore[no-any-return]
+
+
+def _compiled_jacobian(
+    f: Callable[..., Any],
+    args: tuple[Any, ...],
+    kwargs: dict[str, Any],
+    wrt: Any,
+    mode: str,
+    order: str,
+    chunk_threshold: int,
+    out: Any,
+) -> ValueAndGrad:
+    """As ``withjacobian``, by the compiled engine."""
     values, chosen = real_arguments(f, args, wrt)
     call = _Call(f, values, kwargs, chosen, chunk_threshold)
     compilation = call.compiled(mode)

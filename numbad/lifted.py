@@ -190,11 +190,14 @@ def pullback(
     return result, back
 
 
-def withjacobian(
-    function: Callable[..., Any], params: Params, kwargs: dict[str, Any], order: Any
+def jacobian_by(
+    pull: tuple[Any, Callable[[Any], Grads]], params: Params, order: Any
 ) -> tuple[Any, Grads]:
-    """Return the value and the matrix for each parameter: a row per element of the value."""
-    y, back = pullback(function, params, kwargs, True)
+    """Return the value and the matrix for each parameter: a row per element of the value.
+
+    ``pull`` is the value and its pullback, with zeros in place of None.
+    """
+    y, back = pull
     flat_y = np.asarray(y)
     if flat_y.dtype.kind != "f":
         raise NonScalarOutput(

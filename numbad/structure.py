@@ -11,11 +11,14 @@ import dataclasses
 import types as python_types
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
+from fractions import Fraction
 from functools import cache
 from typing import Any, assert_never
 
 import numpy as np
 
+from numbad.errors import TypeInferenceFailed
 from numbad.ir.types import BOOL, COMPLEX128, FLOAT64, INT64, UINT64, Array, Scalar, Type
 
 
@@ -162,6 +165,12 @@ def _describe_container(value: Any, seen: frozenset[int]) -> Tree:
         return Sequence_(tuple(tree(item) for item in value), list)
     if type(value) is dict:
         return Mapping_(tuple(value), tuple(tree(item) for item in value.values()))
+    if isinstance(value, Fraction | Decimal):
+        raise TypeInferenceFailed(
+            f"A {type(value).__name__} has no machine type.",
+            why="The compiled engine computes with machine numbers.",
+            remedy='Convert it to a float, or use engine="traced".',
+        )
     fields = record_fields(value)
     if fields is not None:
         return Record(type(value), tuple(fields), tuple(tree(item) for item in fields.values()))

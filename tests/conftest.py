@@ -22,6 +22,8 @@ if _WORKER not in os.environ:
     os.environ["NUMBAD_CACHE_DIR"] = _own_cache
 os.environ.setdefault("NUMBAD_DEBUG", "1")
 os.environ.setdefault("MPLBACKEND", "Agg")
+# What the compiled engine refuses is to fail, not to be traced; tests of the engines name them.
+os.environ.setdefault("NUMBAD_ENGINE", "compiled")
 
 # Compilation makes single examples slow; that is not a failure.
 _common = {"deadline": None, "suppress_health_check": [HealthCheck.too_slow]}

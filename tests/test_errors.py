@@ -11,6 +11,7 @@ import numbad.errors
 from numbad.errors import (
     DifferentiationError,
     GradsKeyError,
+    TracedFallbackWarning,
     UnsupportedSyntax,
     error_classes,
     explain,
@@ -43,12 +44,11 @@ GOLDEN = {
           `Grads` and `Params` are keyed by the identity of the arrays.
           Use the very arrays that were given to `Params`.
           See docs/errors.md#NB102""",
-    "EngineUnavailable": """
-        NB103 EngineUnavailable: It does not work.
+    "TracedFallbackWarning": """
+        NB103 TracedFallbackWarning: It does not work.
           model.py:7:5
               y = g(x)
               ^^^^^^^^
-          Use engine="auto" or "compiled".
           See docs/errors.md#NB103""",
     "SourceUnavailable": """
         NB201 SourceUnavailable: It does not work.
@@ -129,6 +129,8 @@ class TestEveryClass:
         if cls is GradsKeyError:
             assert issubclass(cls, ValueError)
             assert issubclass(cls, KeyError)
+        elif cls is TracedFallbackWarning:
+            assert issubclass(cls, UserWarning)
         else:
             assert issubclass(cls, DifferentiationError)
             assert issubclass(cls, TypeError)

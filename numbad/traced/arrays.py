@@ -135,19 +135,25 @@ def _view(a: Any, *args: Any, **kwargs: Any) -> Any:
 
 @handles(np.atleast_1d)
 def _atleast_1d(*arrays: Any) -> Any:
-    found = [structural(np.atleast_1d, [a], lambda run, data: np.atleast_1d(data[0])) for a in arrays]
+    found = [
+        structural(np.atleast_1d, [a], lambda run, data: np.atleast_1d(data[0])) for a in arrays
+    ]
     return found[0] if len(found) == 1 else tuple(found)
 
 
 @handles(np.atleast_2d)
 def _atleast_2d(*arrays: Any) -> Any:
-    found = [structural(np.atleast_2d, [a], lambda run, data: np.atleast_2d(data[0])) for a in arrays]
+    found = [
+        structural(np.atleast_2d, [a], lambda run, data: np.atleast_2d(data[0])) for a in arrays
+    ]
     return found[0] if len(found) == 1 else tuple(found)
 
 
 @handles(np.atleast_3d)
 def _atleast_3d(*arrays: Any) -> Any:
-    found = [structural(np.atleast_3d, [a], lambda run, data: np.atleast_3d(data[0])) for a in arrays]
+    found = [
+        structural(np.atleast_3d, [a], lambda run, data: np.atleast_3d(data[0])) for a in arrays
+    ]
     return found[0] if len(found) == 1 else tuple(found)
 
 
@@ -262,10 +268,21 @@ def _select(condlist: Any, choicelist: Any, default: Any = 0) -> Any:
 
 @handles(np.clip, method="clip")
 def _clip(
-    a: Any, a_min: Any = None, a_max: Any = None, out: Any = None, *, min: Any = None, max: Any = None
+    a: Any,
+    a_min: Any = None,
+    a_max: Any = None,
+    out: Any = None,
+    *,
+    min: Any = None,
+    max: Any = None,
 ) -> Any:
     found = _as_array(a)
-    for function, bound in ((np.maximum, a_min), (np.maximum, min), (np.minimum, a_max), (np.minimum, max)):
+    for function, bound in (
+        (np.maximum, a_min),
+        (np.maximum, min),
+        (np.minimum, a_max),
+        (np.minimum, max),
+    ):
         if bound is not None:
             found = hooks.call(function, found, _as_array(bound))
     return _into(out, found)
@@ -283,7 +300,9 @@ def _into(out: Any, found: Any) -> Any:
 
 
 @handles(np.array)
-def array(value: Any, dtype: Any = None, *, copy: Any = True, order: Any = "K", **kwargs: Any) -> Any:
+def array(
+    value: Any, dtype: Any = None, *, copy: Any = True, order: Any = "K", **kwargs: Any
+) -> Any:
     """``np.array`` of numbers, arrays and sequences of these."""
     if is_array(value) and not copy:
         same = np.asarray(plain(value), dtype, order, copy=copy)
@@ -397,7 +416,9 @@ def _copyto(dst: Any, src: Any, casting: str = "same_kind", where: Any = True) -
         hooks.set_item(wrap(dst), Ellipsis, src)
         return
     mask = np.broadcast_to(plain(where), plain(dst).shape)
-    hooks.set_item(wrap(dst), mask, hooks.get_item(hooks.call(np.broadcast_to, src, mask.shape), mask))
+    hooks.set_item(
+        wrap(dst), mask, hooks.get_item(hooks.call(np.broadcast_to, src, mask.shape), mask)
+    )
 
 
 @handles(np.putmask)
@@ -432,7 +453,13 @@ def _item(a: Any, *index: Any) -> Any:
     else:
         found = hooks.get_item(flat, index[0] if isinstance(index[0], tuple) else index)
     kind = plain(found)
-    to = float if isinstance(kind, np.floating) else complex if isinstance(kind, np.complexfloating) else None
+    to = (
+        float
+        if isinstance(kind, np.floating)
+        else complex
+        if isinstance(kind, np.complexfloating)
+        else None
+    )
     if to is complex or to is None:
         return found if isinstance(found, Traced) else kind.item()
     return hooks.call(float, found)
@@ -460,7 +487,9 @@ def _imag(val: Any) -> Any:
 
 
 @handles(np.nan_to_num)
-def _nan_to_num(x: Any, copy: bool = True, nan: Any = 0.0, posinf: Any = None, neginf: Any = None) -> Any:
+def _nan_to_num(
+    x: Any, copy: bool = True, nan: Any = 0.0, posinf: Any = None, neginf: Any = None
+) -> Any:
     value = np.asarray(plain(x))
     fixed = np.nan_to_num(value, copy=True, nan=nan, posinf=posinf, neginf=neginf)
     found = select(np.isfinite(value), x, fixed)
@@ -469,12 +498,57 @@ def _nan_to_num(x: Any, copy: bool = True, nan: Any = 0.0, posinf: Any = None, n
 
 # --- looking only -----------------------------------------------------------------------------
 
-_LOOKING = """shape ndim size argmax argmin argsort argpartition nonzero flatnonzero argwhere
-count_nonzero any all isclose allclose array_equal array_equiv searchsorted digitize lexsort
-iscomplexobj isrealobj iscomplex isreal result_type can_cast min_scalar_type common_type zeros_like
-ones_like empty_like may_share_memory shares_memory nanargmax nanargmin isin isposinf isneginf
-iterable broadcast_shapes ndindex array2string array_repr array_str diag_indices_from
-tril_indices_from triu_indices_from unravel_index ravel_multi_index""".split()
+_LOOKING = [
+    "shape",
+    "ndim",
+    "size",
+    "argmax",
+    "argmin",
+    "argsort",
+    "argpartition",
+    "nonzero",
+    "flatnonzero",
+    "argwhere",
+    "count_nonzero",
+    "any",
+    "all",
+    "isclose",
+    "allclose",
+    "array_equal",
+    "array_equiv",
+    "searchsorted",
+    "digitize",
+    "lexsort",
+    "iscomplexobj",
+    "isrealobj",
+    "iscomplex",
+    "isreal",
+    "result_type",
+    "can_cast",
+    "min_scalar_type",
+    "common_type",
+    "zeros_like",
+    "ones_like",
+    "empty_like",
+    "may_share_memory",
+    "shares_memory",
+    "nanargmax",
+    "nanargmin",
+    "isin",
+    "isposinf",
+    "isneginf",
+    "iterable",
+    "broadcast_shapes",
+    "ndindex",
+    "array2string",
+    "array_repr",
+    "array_str",
+    "diag_indices_from",
+    "tril_indices_from",
+    "triu_indices_from",
+    "unravel_index",
+    "ravel_multi_index",
+]
 
 
 def _looks(function: Any) -> None:

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import ast
 import inspect
-import math
 import textwrap
 from collections.abc import Callable
+from decimal import Decimal
 from fractions import Fraction
 from typing import Any
 
@@ -59,6 +59,12 @@ def operands(rule: ScalarRule | None, args: list[Any], y: Any) -> list[Any]:
             for each, whole in zip(args, integers, strict=True)
         ]
     keeps = rule is not None and rule.keeps_integers
+    if isinstance(plain(y), Fraction | Decimal):
+        # Whole numbers take part in exact quotients.
+        exact = type(plain(y))
+        return [
+            exact(each) if isinstance(each, int) and not keeps else settle(each) for each in args
+        ]
     inexact = isinstance(plain(y), float | complex | np.inexact)
     return [ieee(each, to_float=inexact and not keeps) for each in args]
 
@@ -157,7 +163,9 @@ class _Vectorizer(ast.NodeTransformer):
                 if hasattr(np, numpy_name):
                     node.func = ast.Attribute(ast.Name("np", ast.Load()), numpy_name, ast.Load())
                 else:
-                    node.func = _call("_each", ast.Attribute(ast.Name("math", ast.Load()), name, ast.Load()))
+                    node.func = _call(
+                        "_each", ast.Attribute(ast.Name("math", ast.Load()), name, ast.Load())
+                    )
             case _:
                 pass
         return node
@@ -203,5 +211,3 @@ def is_complex(value: Any) -> bool:
     if isinstance(found, np.ndarray):
         return bool(found.dtype.kind == "c")
     return isinstance(found, complex | np.complexfloating)
-
-

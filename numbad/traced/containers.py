@@ -116,13 +116,27 @@ class Lifted:
         if not any(is_leaf(leaf) for leaf in leaves(value)):
             return value
         if isinstance(value, tuple):
-            return rebuilt(value, [self.lift(part, pick(hint, key), pick) for key, part in found.items()])
+            return rebuilt(
+                value, [self.lift(part, pick(hint, key), pick) for key, part in found.items()]
+            )
         # Entered before its parts: a part may refer to it.
         made = rebuilt(value, list(found.values()))
         self.containers[id(value)] = (value, made)
         for key, part in found.items():
             _set_part(made, key, self.lift(part, pick(hint, key), pick))
         return made
+
+    def lift_in_place(self, value: Any, make: Callable[[Any], Any]) -> None:
+        """Make the numbers and arrays of a parameter traced where they are, until ``clean``."""
+        if is_numeric_array(value):
+            make(TracedArray(plain(value)))
+            return
+        self.level.containers[id(value)] = value
+        for key, part in (parts(value) or {}).items():
+            if is_number(part):
+                _set_part(value, key, make(part))
+            elif is_leaf(part) or parts(part) is not None:
+                self.lift_in_place(part, make)
 
     def _array(self, value: Any, hint: Any) -> Any:
         made = self.array(value, hint)
@@ -151,7 +165,9 @@ class Lifted:
     def _container_back(self, original: Any, made: Any) -> None:
         if type(original) is list:
             new = [self.lowered(each) for each in made]
-            if len(new) != len(original) or any(a is not b for a, b in zip(new, original, strict=True)):
+            if len(new) != len(original) or any(
+                a is not b for a, b in zip(new, original, strict=True)
+            ):
                 original[:] = new
         elif type(original) is dict:
             fresh = {key: self.lowered(each) for key, each in made.items()}
@@ -176,8 +192,10 @@ class Lifted:
         if type(value) is TracedArray or type(value) is np.ndarray:
             array = plain(value)
             original = self.originals.get(id(root(array)))
-            if original is not None and plain(original).shape == array.shape and (
-                array is root(array) or array.strides == root(array).strides
+            if (
+                original is not None
+                and plain(original).shape == array.shape
+                and (array is root(array) or array.strides == root(array).strides)
             ):
                 return original
             return value if current() and type(value) is TracedArray else array
@@ -284,5 +302,3 @@ def check_overlap() -> None:
         why="The derivative would mix the two arguments up.",
         remedy="Pass a copy of one of them.",
     )
-
-

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from numbad.errors import DifferentiationError, NonScalarOutput
+from numbad.parameters import Grads, Params
 from numbad.results import record_class
 from numbad.structure import record_fields
 from numbad.traced import containers
@@ -45,7 +46,12 @@ class Reversed:
     """
 
     def __init__(
-        self, f: Callable[..., Any], args: Sequence[Any], kwargs: dict[str, Any], wrt: Sequence[int]
+        self,
+        f: Callable[..., Any],
+        args: Sequence[Any],
+        kwargs: dict[str, Any],
+        wrt: Sequence[int],
+        params: Sequence[Any] = (),
     ) -> None:
         level = ReverseLevel()
         self.level = level
@@ -57,11 +63,17 @@ class Reversed:
         with opened(level):
             try:
                 given = []
+                for position, item in enumerate(params):
+                    self._given = []
+                    lifted.lift_in_place(item, self._parameter)
+                    self.references[-1 - position] = self._given
                 for position, arg in enumerate(args):
                     self._given = []
                     given.append(lifted.lift(arg, position in wrt, lambda hint, key: hint))
                     self.references[position] = self._given
-                named = {name: lifted.lift(arg, False, lambda *_: False) for name, arg in kwargs.items()}
+                named = {
+                    name: lifted.lift(arg, False, lambda *_: False) for name, arg in kwargs.items()
+                }
                 y = hooks.call(f, *given, **named)
             except BaseException:
                 level.is_open = False
@@ -73,6 +85,14 @@ class Reversed:
         lifted.write_back()
         lifted.clean()
         self.y = lifted.lowered(y)
+
+    def _parameter(self, value: Any) -> Any:
+        """Make a number or array differentiable where it is."""
+        if not is_array(value):
+            return self._number(value, True)
+        self.level.adopt(value)
+        self._given.append(self.level.reference(value))
+        return value
 
     def _number(self, value: Any, active: bool) -> Any:
         if not active:
@@ -116,28 +136,43 @@ class Reversed:
 
     def back(self, seeds: Sequence[Any], zeros: bool) -> tuple[Any, ...]:
         """Return the gradients of the arguments for seeds of the leaves of the result."""
+        sweep = self._swept(seeds)
+        found = []
+        for position, arg in enumerate(self.args):
+            if position in self.wrt:
+                found.append(self._gradient(arg, position, sweep, zeros))
+            else:
+                found.append(_shaped(arg, lambda value: _zero(value) if zeros else None))
+        return tuple(found)
+
+    def back_to(self, params: Sequence[Any], seeds: Sequence[Any], zeros: bool) -> list[Any]:
+        """Return the gradients for the parameters."""
+        sweep = self._swept(seeds)
+        return [
+            self._gradient(item, -1 - position, sweep, zeros)
+            for position, item in enumerate(params)
+        ]
+
+    def _swept(self, seeds: Sequence[Any]) -> Sweep:
         sweep = Sweep()
         for (_, reference), seed in zip(self.results, seeds, strict=True):
             if reference is not None and seed is not None:
                 sweep.add(reference, seed)
         sweep.run(self.level.tape)
-        found = []
-        for position, arg in enumerate(self.args):
-            if position not in self.wrt:
-                found.append(_shaped(arg, lambda value: _zero(value) if zeros else None))
-                continue
-            references = iter(self.references[position])
+        return sweep
 
-            def take(value: Any, references: Any = references) -> Any:
-                if is_numeric_array(value) and plain(value).dtype.kind == "O":
-                    return _object_gradient(value, references, sweep)
-                cotangent = sweep.cotangent(next(references))
-                if cotangent is None:
-                    return _zero(value) if zeros else None
-                return finished(cotangent, value)
+    def _gradient(self, value: Any, position: int, sweep: Sweep, zeros: bool) -> Any:
+        references = iter(self.references[position])
 
-            found.append(_shaped(arg, take))
-        return tuple(found)
+        def take(value: Any) -> Any:
+            if is_numeric_array(value) and plain(value).dtype.kind == "O":
+                return _object_gradient(value, references, sweep)
+            cotangent = sweep.cotangent(next(references))
+            if cotangent is None:
+                return _zero(value) if zeros else None
+            return finished(cotangent, value)
+
+        return _shaped(value, take)
 
 
 def _object_gradient(value: Any, references: Any, sweep: Sweep) -> Any:
@@ -187,13 +222,15 @@ def finished(cotangent: Any, primal: Any) -> Any:
 def _zero(value: Any) -> Any:
     value = plain(value)
     if isinstance(value, np.ndarray):
-        return np.zeros(value.shape, object if value.dtype.kind == "O" else slope_dtype(value.dtype))
-    return 0j if isinstance(value, complex) else type(value)(0) if isinstance(value, Fraction) else 0.0
+        return np.zeros(
+            value.shape, object if value.dtype.kind == "O" else slope_dtype(value.dtype)
+        )
+    return (
+        0j if isinstance(value, complex) else type(value)(0) if isinstance(value, Fraction) else 0.0
+    )
 
 
-def _shaped(
-    value: Any, take: Callable[[Any], Any], seen: frozenset[int] = frozenset()
-) -> Any:
+def _shaped(value: Any, take: Callable[[Any], Any], seen: frozenset[int] = frozenset()) -> Any:
     """Return the gradient of an argument: its structure, with ``take(leaf)`` for the leaves."""
     if containers.is_leaf(value):
         return take(value)
@@ -222,14 +259,43 @@ def gradient(
 ) -> tuple[Any, tuple[Any, ...]]:
     """Return the value of ``f`` and its gradient."""
     run = Reversed(f, args, kwargs, wrt)
+    return run.y, run.back(_unit_seeds(run, f), zeros)
+
+
+def _unit_seeds(run: Reversed, f: Callable[..., Any]) -> list[Any]:
+    """Return the seeds for the gradient of the first result; NonScalarOutput if it has none."""
     first = run.y[0] if isinstance(run.y, tuple) and run.y else run.y
     value = plain(first)
     if not _is_real_scalar(value):
         raise NonScalarOutput(_what(f, value))
     exact = isinstance(value, Fraction | Decimal)
-    seeds: list[Any] = [1 if exact else 1.0]
-    seeds += [None] * (len(run.results) - 1)
-    return run.y, run.back(seeds, zeros)
+    return [1 if exact else 1.0] + [None] * (len(run.results) - 1)
+
+
+def gradient_of_params(
+    f: Callable[..., Any], params: Params, kwargs: dict[str, Any], zeros: bool
+) -> tuple[Any, Grads]:
+    """Return the value of a function without arguments and its gradients for the parameters."""
+    run = Reversed(f, (), kwargs, (), params)
+    found = run.back_to(params, _unit_seeds(run, f), zeros)
+    return run.y, _grads(params, found)
+
+
+def pullback_of_params(
+    f: Callable[..., Any], params: Params, kwargs: dict[str, Any], zeros: bool
+) -> tuple[Any, Callable[[Any], Grads]]:
+    """Return the value of a function without arguments and its pullback to the parameters."""
+    run = Reversed(f, (), kwargs, (), params)
+
+    def back(y_bar: Any) -> Grads:
+        """Return the gradients for the cotangent of the result."""
+        return _grads(params, run.back_to(params, list(_seeds(run.y, y_bar)), zeros))
+
+    return run.y, back
+
+
+def _grads(params: Params, found: Sequence[Any]) -> Grads:
+    return Grads(params, {id(item): each for item, each in zip(params, found, strict=True)})
 
 
 def _is_real_scalar(value: Any) -> bool:
@@ -280,7 +346,9 @@ def _seeds(y: Any, y_bar: Any) -> Any:
 
 
 def _part(value: Any, key: Any) -> Any:
-    if isinstance(value, dict | list | tuple) and not (isinstance(key, str) and isinstance(value, tuple)):
+    if isinstance(value, dict | list | tuple) and not (
+        isinstance(key, str) and isinstance(value, tuple)
+    ):
         return value[key]
     return getattr(value, key)
 
@@ -367,9 +435,10 @@ def jvp(
 
 def _check_tangent(primal: Any, tangent: Any, what: str) -> None:
     if containers.is_leaf(primal):
-        if plain(primal).__class__ is np.ndarray and np.shape(plain(tangent)) != np.shape(plain(primal)):
-            _seed(tangent, primal, what)
-        elif is_number(primal):
+        if (
+            plain(primal).__class__ is np.ndarray
+            and np.shape(plain(tangent)) != np.shape(plain(primal))
+        ) or is_number(primal):
             _seed(tangent, primal, what)
         return
     if parts(primal) is None:

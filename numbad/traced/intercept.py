@@ -25,7 +25,17 @@ from numbad.traced.values import Traced, TracedArray, TracedNumber, hooks, plain
 
 # Packages whose Python code is not for tracing: what is called in them deals with traced values, or
 # asks for the number inside, which is an error.
-_OPAQUE = {"numpy", "numba", "llvmlite", "numbad", "importlib", "typing", "abc", "warnings", "logging"}
+_OPAQUE = {
+    "numpy",
+    "numba",
+    "llvmlite",
+    "numbad",
+    "importlib",
+    "typing",
+    "abc",
+    "warnings",
+    "logging",
+}
 
 
 _PLAIN = {int, float, complex, bool, str, bytes, type(None)}
@@ -40,7 +50,8 @@ def call(function: Any, /, *args: Any, **kwargs: Any) -> Any:
         return call(function.__func__, function.__self__, *args, **kwargs)
     handler = handler_of(function)
     if handler is not None and not (
-        all(type(each) in _PLAIN for each in args) and all(type(each) in _PLAIN for each in kwargs.values())
+        all(type(each) in _PLAIN for each in args)
+        and all(type(each) in _PLAIN for each in kwargs.values())
     ):
         return handler(*args, **kwargs)
     if kind is functools.partial:
@@ -57,8 +68,10 @@ def call(function: Any, /, *args: Any, **kwargs: Any) -> Any:
     if kind in (types.BuiltinFunctionType, np.ufunc) or isinstance(function, np.ufunc):
         return _builtin(function, args, kwargs)
     if hasattr(function, "_implementation"):
-        return wrap(hooks.function(function, args, kwargs)) if _any_traced(args, kwargs) else wrap(
-            hooks.unaffected(function, args, kwargs)
+        return (
+            wrap(hooks.function(function, args, kwargs))
+            if _any_traced(args, kwargs)
+            else wrap(hooks.unaffected(function, args, kwargs))
         )
     method = getattr(kind, "__call__", None)
     if isinstance(method, types.FunctionType) and not _is_opaque(method):
@@ -99,7 +112,9 @@ def _any_active(args: Any) -> bool:
 def _is_body(function: types.FunctionType) -> bool:
     """Whether a function of numbad is one to trace: the body of a rule or a decomposition."""
     module = function.__module__ or ""
-    return module.startswith(("numbad.rules.", "numbad.kernels.", "numbad.frontend.arrays.decomp", "numbad.demo"))
+    return module.startswith(
+        ("numbad.rules.", "numbad.kernels.", "numbad.frontend.arrays.decomp", "numbad.demo")
+    )
 
 
 def python_call(function: types.FunctionType, args: Any, kwargs: Any) -> Any:
@@ -149,7 +164,9 @@ def _builtin(function: Any, args: Any, kwargs: Any) -> Any:
     if (rule := rules.lookup(function)) is not None and not kwargs and _any_active(args):
         if isinstance(rule, Missing):
             raise NoRule(
-                f"`{name_of(function)}` has no derivative rule.", why=rule.reason + ".", remedy=rule.remedy
+                f"`{name_of(function)}` has no derivative rule.",
+                why=rule.reason + ".",
+                remedy=rule.remedy,
             )
         return elementwise(function, *args)
     owner = getattr(function, "__self__", None)
@@ -164,6 +181,12 @@ def _builtin(function: Any, args: Any, kwargs: Any) -> Any:
         return wrap(function(*args, **kwargs))
     except NoRule as error:
         if "asked for the number inside" not in error.what:
+            raise
+        raise NoRule(f"`{name_of(function)}` has no derivative rule.") from error
+    except Exception as error:
+        # An error of a Python function that was called back has more of a traceback.
+        is_own = error.__traceback__ is not None and error.__traceback__.tb_next is None
+        if not is_own or type(owner) is not types.ModuleType or not _any_active(args):
             raise
         raise NoRule(f"`{name_of(function)}` has no derivative rule.") from error
 
@@ -271,11 +294,32 @@ def _note_container(owner: Any) -> None:
 
 
 _SLOTS: dict[str, tuple[Callable[..., Any], str, str]] = {}
-for _name in "add sub mul truediv floordiv mod pow matmul and or xor lshift rshift".split():
+for _name in [
+    "add",
+    "sub",
+    "mul",
+    "truediv",
+    "floordiv",
+    "mod",
+    "pow",
+    "matmul",
+    "and",
+    "or",
+    "xor",
+    "lshift",
+    "rshift",
+]:
     _function = getattr(operator, f"{_name}_" if _name in ("and", "or") else _name)
     _key = f"{_name}_" if _name in ("and", "or") else _name
     _SLOTS[_key] = (_function, f"__{_name}__", f"__r{_name}__")
-for _name, _swapped in (("eq", "eq"), ("ne", "ne"), ("lt", "gt"), ("le", "ge"), ("gt", "lt"), ("ge", "le")):
+for _name, _swapped in (
+    ("eq", "eq"),
+    ("ne", "ne"),
+    ("lt", "gt"),
+    ("le", "ge"),
+    ("gt", "lt"),
+    ("ge", "le"),
+):
     _SLOTS[_name] = (getattr(operator, _name), f"__{_name}__", f"__{_swapped}__")
 for _name in ("neg", "pos", "invert"):
     _SLOTS[_name] = (getattr(operator, _name), f"__{_name}__", "")
@@ -284,7 +328,20 @@ _IN_PLACE = {
     for _key, _value in _SLOTS.items()
     if hasattr(operator, f"i{_key.rstrip('_')}") and _value[2].startswith("__r")
 }
-_BASIC = {int, float, complex, bool, str, list, tuple, TracedNumber, TracedArray, dict, type(None), np.float64}
+_BASIC = {
+    int,
+    float,
+    complex,
+    bool,
+    str,
+    list,
+    tuple,
+    TracedNumber,
+    TracedArray,
+    dict,
+    type(None),
+    np.float64,
+}
 
 
 def operate(which: str, *operands: Any) -> Any:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import operator
 from collections.abc import Callable
 from types import FunctionType
 from typing import Any
 
 import numpy as np
 
-from numbad.errors import DifferentiationError, NoRule
+from numbad.errors import NoRule
 from numbad.rules import registry as rules
 from numbad.rules.forms import LinearRule, Missing, PairRule, ScalarRule, ZeroDerivative
 from numbad.traced.activity import level_in, mapped, settle
@@ -17,8 +16,7 @@ from numbad.traced.bodies import is_array
 from numbad.traced.dispatch import elementwise, no_rule, pairwise, wrap_all
 from numbad.traced.reductions import _cumprod, _cumsum, _extremum, _operand, _prod, _sum
 from numbad.traced.registry import METHODS, handler_of
-from numbad.traced.structural import structural
-from numbad.traced.values import Traced, TracedArray, TracedNumber, hooks, plain, wrap
+from numbad.traced.values import TracedArray, TracedNumber, hooks, plain, wrap
 
 # --- ufuncs -----------------------------------------------------------------------------------
 
@@ -40,7 +38,9 @@ def ufunc(function: Any, method: str, inputs: tuple[Any, ...], kwargs: dict[str,
     if method == "__call__":
         return _called(function, inputs, target, kwargs)
     if level_in(list(inputs)) is None and target is None:
-        return wrap_all(getattr(function, method)(*mapped(plain, list(inputs)), **mapped(plain, kwargs)))
+        return wrap_all(
+            getattr(function, method)(*mapped(plain, list(inputs)), **mapped(plain, kwargs))
+        )
     if method == "reduce":
         return _reduced(function, target, *inputs, **kwargs)
     if method == "accumulate":
@@ -77,11 +77,15 @@ def _called(function: Any, inputs: tuple[Any, ...], target: Any, kwargs: dict[st
         raise TypeError("A ufunc with `where` needs `out` where it is differentiated.")
     kind = np.asarray(plain(found)).dtype
     if not np.can_cast(kind, plain(target).dtype, casting):
-        raise TypeError(f"Cannot cast from {kind} to {plain(target).dtype} with casting {casting!r}.")
+        raise TypeError(
+            f"Cannot cast from {kind} to {plain(target).dtype} with casting {casting!r}."
+        )
     if where is True:
         return _into(target, found)
     mask = np.broadcast_to(plain(where), plain(target).shape)
-    hooks.set_item(wrap(target), mask, hooks.get_item(hooks.call(np.broadcast_to, found, mask.shape), mask))
+    hooks.set_item(
+        wrap(target), mask, hooks.get_item(hooks.call(np.broadcast_to, found, mask.shape), mask)
+    )
     return wrap(target)
 
 
@@ -99,7 +103,9 @@ def _applied(function: Any, args: list[Any]) -> Any:
     return elementwise(function, *args)
 
 
-def _reduced(function: Any, target: Any, a: Any, axis: Any = 0, dtype: Any = None, **kwargs: Any) -> Any:
+def _reduced(
+    function: Any, target: Any, a: Any, axis: Any = 0, dtype: Any = None, **kwargs: Any
+) -> Any:
     reduce = _REDUCTIONS.get(function)
     if reduce is None:
         if function is np.logaddexp:
@@ -197,9 +203,20 @@ def _binds(body: Any, args: Any, kwargs: Any) -> bool:
 
 # --- attributes and methods -------------------------------------------------------------------
 
-_PLAIN_ATTRIBUTES = (
-    "shape ndim size dtype itemsize nbytes strides flags base data ctypes __array_interface__"
-).split()
+_PLAIN_ATTRIBUTES = [
+    "shape",
+    "ndim",
+    "size",
+    "dtype",
+    "itemsize",
+    "nbytes",
+    "strides",
+    "flags",
+    "base",
+    "data",
+    "ctypes",
+    "__array_interface__",
+]
 
 
 def array_attribute(array: TracedArray, name: str) -> Any:
@@ -284,7 +301,9 @@ def number_attribute(number: TracedNumber, name: str) -> Any:
         case "imag":
             return elementwise(np.imag, number) if isinstance(found, complex) else 0 * number
         case "conjugate" | "conj":
-            return lambda: elementwise(np.conjugate, number) if isinstance(found, complex) else number
+            return lambda: (
+                elementwise(np.conjugate, number) if isinstance(found, complex) else number
+            )
         case "as_integer_ratio":
             return lambda: _ratio(number)
         case "numerator":
@@ -325,7 +344,11 @@ def _ratio(number: TracedNumber) -> tuple[Any, Any]:
 
     level = number.level
     with beneath(level):
-        top, bottom = _ratio(number.primal) if isinstance(number.primal, TracedNumber) else number.primal.as_integer_ratio()
+        top, bottom = (
+            _ratio(number.primal)
+            if isinstance(number.primal, TracedNumber)
+            else number.primal.as_integer_ratio()
+        )
     found = level.record(
         top,
         [number],

@@ -125,11 +125,13 @@ def _kron(a: Any, b: Any) -> Any:
     if n == 0:
         return a * b
     shapes = [(1,) * (n - _ndim(each)) + np.shape(plain(each)) for each in (a, b)]
-    left = hooks.call(np.reshape, a, tuple(m for pair in zip(shapes[0], (1,) * n, strict=True) for m in pair))
-    right = hooks.call(np.reshape, b, tuple(m for pair in zip((1,) * n, shapes[1], strict=True) for m in pair))
-    return hooks.call(
-        np.reshape, left * right, tuple(i * j for i, j in zip(*shapes, strict=True))
+    left = hooks.call(
+        np.reshape, a, tuple(m for pair in zip(shapes[0], (1,) * n, strict=True) for m in pair)
     )
+    right = hooks.call(
+        np.reshape, b, tuple(m for pair in zip((1,) * n, shapes[1], strict=True) for m in pair)
+    )
+    return hooks.call(np.reshape, left * right, tuple(i * j for i, j in zip(*shapes, strict=True)))
 
 
 # --- einsum -----------------------------------------------------------------------------------
@@ -156,7 +158,10 @@ def _parsed(subscripts: str, ndims: list[int]) -> tuple[list[str], str]:
     if len(terms) != len(ndims):
         raise ValueError("einsum: the number of operands differs from that of the subscripts")
     unused = [c for c in "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz" if c not in text]
-    extra = [n - len(term.replace("...", "")) if "..." in term else 0 for term, n in zip(terms, ndims, strict=True)]
+    extra = [
+        n - len(term.replace("...", "")) if "..." in term else 0
+        for term, n in zip(terms, ndims, strict=True)
+    ]
     most = max(extra, default=0)
     stars = "".join(unused[:most])
     terms = [
@@ -207,9 +212,7 @@ def _contracted_back(terms: list[str], result: str, operands: list[Any], i: int,
     distinct = "".join(dict.fromkeys(own))
     reachable = set(result).union(*other_terms) if other_terms else set(result)
     inner = "".join(c for c in distinct if c in reachable)
-    found = contract(
-        [result, *other_terms], inner, [y_bar, *(conjugate(each) for each in others)]
-    )
+    found = contract([result, *other_terms], inner, [y_bar, *(conjugate(each) for each in others)])
     # Axes that only this operand has were summed: each element gets the same.
     shape = tuple(sizes[c] if c in inner else 1 for c in distinct)
     found = hooks.call(np.reshape, found, shape)
@@ -244,7 +247,9 @@ for _name in ("inv", "det", "cholesky", "eigvalsh"):
 @handles(np.linalg.solve)
 def _solve(a: Any, b: Any) -> Any:
     b = _operand(b)
-    return pairwise(np.linalg.solve, _matrix(a, "solve"), b if plain(b).dtype.kind in "fc" else b * 1.0)
+    return pairwise(
+        np.linalg.solve, _matrix(a, "solve"), b if plain(b).dtype.kind in "fc" else b * 1.0
+    )
 
 
 @handles(np.linalg.pinv)
@@ -284,7 +289,9 @@ def _qr(a: Any, mode: str = "reduced") -> Any:
 
 
 @handles(np.linalg.svd)
-def _svd(a: Any, full_matrices: bool = True, compute_uv: bool = True, hermitian: bool = False) -> Any:
+def _svd(
+    a: Any, full_matrices: bool = True, compute_uv: bool = True, hermitian: bool = False
+) -> Any:
     a = _matrix(a, "svd")
     m, n = plain(a).shape
     k = min(m, n)
@@ -327,5 +334,3 @@ def _norm(x: Any, ord: Any = None, axis: Any = None, keepdims: Any = False) -> A
     if np.ndim(positive) == 0:
         return total ** (1.0 / ord) if positive else total * 0
     return hooks.call(np.where, positive, total ** (1.0 / ord), total * 0)
-
-

@@ -27,7 +27,11 @@ class _Globals(dict[str, Any]):
     def __init__(self, real: dict[str, Any]) -> None:
         super().__init__()
         self._real = real
-        dict.__setitem__(self, "__builtins__", {"__build_class__": builtins.__build_class__, "__import__": builtins.__import__})
+        dict.__setitem__(
+            self,
+            "__builtins__",
+            {"__build_class__": builtins.__build_class__, "__import__": _import},
+        )
         dict.__setitem__(self, "__name__", real.get("__name__", "__main__"))
 
     def __getitem__(self, key: str) -> Any:
@@ -36,7 +40,9 @@ class _Globals(dict[str, Any]):
         if key in self._real:
             return proxied(self._real[key])
         given = self._real.get("__builtins__", builtins)
-        found = given.get(key, _MISSING) if isinstance(given, dict) else getattr(given, key, _MISSING)
+        found = (
+            given.get(key, _MISSING) if isinstance(given, dict) else getattr(given, key, _MISSING)
+        )
         if found is _MISSING:
             raise KeyError(key)
         return proxied(found)
@@ -46,6 +52,10 @@ class _Globals(dict[str, Any]):
         for key in list(self):
             if key not in ("__builtins__", "__name__"):
                 self._real[key] = dict.pop(self, key)
+
+
+def _import(*args: Any, **kwargs: Any) -> Any:
+    return proxied(builtins.__import__(*args, **kwargs))
 
 
 _MISSING = object()
@@ -140,7 +150,9 @@ def without_source(function: FunctionType, args: Any, kwargs: Any) -> Any:
     if levels:
         levels[-1].functions.setdefault(function.__code__, function)
         levels[-1].containers.update(
-            (id(each), each) for each in function.__globals__.values() if isinstance(each, dict | list)
+            (id(each), each)
+            for each in function.__globals__.values()
+            if isinstance(each, dict | list)
         )
     try:
         return new(*args, **kwargs)

@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from numbad.markers import dropgrad, ignore_derivatives
 from numbad.rules import registry as rules
 from numbad.traced.activity import highest, is_active, level_of, mapped, settle, strip, takes_part
 from numbad.traced.bodies import is_array
@@ -236,7 +237,11 @@ def _hypot(*sides: Any) -> Any:
         return hooks.call(float, _abs(sides[0]))
     largest = max((abs(plain(each)) for each in sides), default=0.0)
     if largest == 0 or not math.isfinite(largest):
-        return connected(0.0 * sides[0] + math.hypot(*map(plain, sides)), list(sides)) if sides else 0.0
+        return (
+            connected(0.0 * sides[0] + math.hypot(*map(plain, sides)), list(sides))
+            if sides
+            else 0.0
+        )
     found = elementwise(math.hypot, sides[0], sides[1])
     for each in sides[2:]:
         found = elementwise(math.hypot, found, each)
@@ -259,7 +264,23 @@ def _holomorphic(z: Any) -> Any:
     return z if isinstance(plain(z), complex) else _complex(z)
 
 
-for _name in "exp log10 sqrt sin cos tan asin acos atan sinh cosh tanh asinh acosh atanh".split():
+for _name in [
+    "exp",
+    "log10",
+    "sqrt",
+    "sin",
+    "cos",
+    "tan",
+    "asin",
+    "acos",
+    "atan",
+    "sinh",
+    "cosh",
+    "tanh",
+    "asinh",
+    "acosh",
+    "atanh",
+]:
 
     def _of_complex(z: Any, _function: Any = getattr(cmath, _name)) -> Any:
         return elementwise(_function, _holomorphic(z))
@@ -396,7 +417,7 @@ def _setitem(owner: Any, key: Any, value: Any) -> None:
     hooks.assign(owner, key, value)
 
 
-for _name in "add sub mul truediv floordiv mod pow matmul".split():
+for _name in ["add", "sub", "mul", "truediv", "floordiv", "mod", "pow", "matmul"]:
 
     def _operator(a: Any, b: Any, _name: str = _name) -> Any:
         return hooks.operate(_name, a, b)
@@ -407,6 +428,23 @@ for _name in "add sub mul truediv floordiv mod pow matmul".split():
     if _name != "matmul":
         handles(getattr(operator, _name))(_operator)
     handles(getattr(operator, f"i{_name}"))(_in_place)
+
+
+# --- where derivatives stop -------------------------------------------------------------------
+
+
+@handles(dropgrad)
+def _dropgrad(x: Any) -> Any:
+    return mapped(_without_derivative, x)
+
+
+def _without_derivative(x: Any) -> Any:
+    return TracedArray(plain(x).copy()) if is_array(x) else plain(x)
+
+
+@handles(ignore_derivatives)
+def _ignore_derivatives(x: Any) -> Any:
+    return _dropgrad(hooks.call(x) if callable(x) else x)
 
 
 # --- functions that call functions ------------------------------------------------------------

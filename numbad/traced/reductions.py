@@ -237,7 +237,9 @@ handles(np.nanmin)(_without_nan("min", math.inf))
 
 
 @handles(np.nanmean)
-def _nanmean(a: Any, axis: Any = None, dtype: Any = None, out: Any = None, keepdims: Any = False) -> Any:
+def _nanmean(
+    a: Any, axis: Any = None, dtype: Any = None, out: Any = None, keepdims: Any = False
+) -> Any:
     known = ~np.isnan(plain(_operand(a)))
     keep = keepdims is True
     count = np.sum(known, axis=axis, keepdims=keep)
@@ -320,7 +322,9 @@ def _quantile(
 
 
 @handles(np.diff)
-def _diff(a: Any, n: int = 1, axis: int = -1, prepend: Any = _NOTHING, append: Any = _NOTHING) -> Any:
+def _diff(
+    a: Any, n: int = 1, axis: int = -1, prepend: Any = _NOTHING, append: Any = _NOTHING
+) -> Any:
     a = _operand(a)
     ends = [(prepend, 0), (append, 1)]
     for value, last in ends:
@@ -362,7 +366,9 @@ def _var(
 
 
 @handles(np.std, method="std")
-def _std(a: Any, axis: Any = None, dtype: Any = None, out: Any = None, *args: Any, **kwargs: Any) -> Any:
+def _std(
+    a: Any, axis: Any = None, dtype: Any = None, out: Any = None, *args: Any, **kwargs: Any
+) -> Any:
     return _into(out, root_or_zero(_var(a, axis, dtype, None, *args, **kwargs)))
 
 
@@ -372,5 +378,3 @@ def root_or_zero(v: Any) -> Any:
     if np.ndim(positive) == 0:
         return hooks.call(np.sqrt, v) if positive else v * 0
     return select(positive, hooks.call(np.sqrt, v), v * 0)
-
-

@@ -93,7 +93,12 @@ class Store:
     __slots__ = ("fit", "key", "source", "target", "wins")
 
     def __init__(
-        self, target: Place, source: Reference | None, fit: Callable[[Any], Any], key: Any, wins: Any
+        self,
+        target: Place,
+        source: Reference | None,
+        fit: Callable[[Any], Any],
+        key: Any,
+        wins: Any,
     ) -> None:
         self.target = target
         self.source = source

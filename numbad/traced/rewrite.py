@@ -22,7 +22,17 @@ from numbad.frontend.source import SourceFunction, load
 _OF_THE_FRAME = {"super", "locals", "globals", "vars", "dir", "eval", "exec", "__import__"}
 _NUMBER_TYPES = {"int", "float", "complex", "bool"}
 
-HOOK_NAMES = ("_nb_call", "_nb_name", "_nb_attr", "_nb_item", "_nb_set", "_nb_setattr", "_nb_op", "_nb_iop", "_nb_is")
+HOOK_NAMES = (
+    "_nb_call",
+    "_nb_name",
+    "_nb_attr",
+    "_nb_item",
+    "_nb_set",
+    "_nb_setattr",
+    "_nb_op",
+    "_nb_iop",
+    "_nb_is",
+)
 
 _codes: dict[int, tuple[CodeType, CodeType | None]] = {}
 _rewritten: dict[int, CodeType] = {}
@@ -50,7 +60,9 @@ def rewritten(function: FunctionType, hooks: dict[str, Any]) -> FunctionType | N
     closure = tuple(
         cells[name] if name in cells else CellType(hooks[name]) for name in new.co_freevars
     )
-    found = FunctionType(new, function.__globals__, function.__name__, function.__defaults__, closure)
+    found = FunctionType(
+        new, function.__globals__, function.__name__, function.__defaults__, closure
+    )
     found.__kwdefaults__ = function.__kwdefaults__
     found.__qualname__ = function.__qualname__
     return found
@@ -75,9 +87,8 @@ def _compiled(source: SourceFunction) -> CodeType:
     definition.args = rewriter.signature(definition.args)
     definition.returns = None
     definition.body = rewriter.block(definition.body)
-    is_lambda = name == "<lambda>"
-    if is_lambda:
-        definition.name = "_nb_lambda"
+    # Under its own name it would hide the global of that name from itself.
+    definition.name = "_nb_function"
     free = list(source.function.__code__.co_freevars)
     parameters = [ast.arg(each) for each in (*HOOK_NAMES, *free)]
     factory = ast.FunctionDef(
@@ -98,8 +109,7 @@ def _compiled(source: SourceFunction) -> CodeType:
         for each in outer.co_consts
         if isinstance(each, CodeType) and each.co_name == definition.name
     )
-    if is_lambda:
-        code = code.replace(co_name="<lambda>")
+    code = code.replace(co_name=name, co_qualname=source.qualname)
     for each in _all_codes(code):
         _rewritten[id(each)] = each
     return code
@@ -265,7 +275,9 @@ class _Rewriter(ast.NodeTransformer):
         return node
 
     def visit_AsyncFunctionDef(self, node: ast.AsyncFunctionDef) -> ast.AST:
-        raise UnsupportedSyntax("`async` functions are not traced.", origin=self.source.origin(node))
+        raise UnsupportedSyntax(
+            "`async` functions are not traced.", origin=self.source.origin(node)
+        )
 
     def visit_ClassDef(self, node: ast.ClassDef) -> ast.AST:
         body: list[ast.stmt] = []
@@ -289,9 +301,7 @@ class _Rewriter(ast.NodeTransformer):
             node.annotation = ast.Constant(None)
             node.value = self.visit(node.value)
             return node
-        return self.visit(
-            ast.copy_location(ast.Assign([node.target], node.value, None), node)
-        )
+        return self.visit(ast.copy_location(ast.Assign([node.target], node.value, None), node))
 
     def visit_Assign(self, node: ast.Assign) -> Any:
         value = self.visit(node.value)
@@ -312,12 +322,19 @@ class _Rewriter(ast.NodeTransformer):
             case ast.Attribute():
                 return [
                     ast.Expr(
-                        _hook("_nb_setattr", self.visit(target.value), ast.Constant(target.attr), value)
+                        _hook(
+                            "_nb_setattr",
+                            self.visit(target.value),
+                            ast.Constant(target.attr),
+                            value,
+                        )
                     )
                 ]
             case ast.Subscript():
                 return [
-                    ast.Expr(_hook("_nb_set", self.visit(target.value), self._key(target.slice), value))
+                    ast.Expr(
+                        _hook("_nb_set", self.visit(target.value), self._key(target.slice), value)
+                    )
                 ]
             case ast.Starred(inner):
                 return self.assigned(inner, value)
@@ -330,15 +347,15 @@ class _Rewriter(ast.NodeTransformer):
                     for name, each in zip(names, elts, strict=True)
                 ]
                 found: list[ast.stmt] = [
-                    ast.Assign(
-                        [ast.Tuple(parts, ast.Store())], _hook("_nb_name", value), None
-                    )
+                    ast.Assign([ast.Tuple(parts, ast.Store())], _hook("_nb_name", value), None)
                 ]
                 for name, each in zip(names, elts, strict=True):
                     found += self.assigned(each, ast.Name(name, ast.Load()))
                 return found
             case _:
-                raise UnsupportedSyntax("This target is not traced.", origin=self.source.origin(target))
+                raise UnsupportedSyntax(
+                    "This target is not traced.", origin=self.source.origin(target)
+                )
 
     def visit_AugAssign(self, node: ast.AugAssign) -> Any:
         name = ast.Constant(_OPERATORS[type(node.op)])
@@ -356,7 +373,10 @@ class _Rewriter(ast.NodeTransformer):
                 ast.Assign([ast.Name(owner, ast.Store())], self.visit(target.value), None),
                 ast.Expr(
                     _hook(
-                        "_nb_setattr", this, ast.Constant(target.attr), _hook("_nb_iop", name, read, value)
+                        "_nb_setattr",
+                        this,
+                        ast.Constant(target.attr),
+                        _hook("_nb_iop", name, read, value),
                     )
                 ),
             ]
@@ -367,7 +387,12 @@ class _Rewriter(ast.NodeTransformer):
                 ast.Assign([ast.Name(owner, ast.Store())], self.visit(target.value), None),
                 ast.Assign([ast.Name(key, ast.Store())], self._key(target.slice), None),
                 ast.Expr(
-                    _hook("_nb_set", this, at, _hook("_nb_iop", name, _hook("_nb_item", this, at), value))
+                    _hook(
+                        "_nb_set",
+                        this,
+                        at,
+                        _hook("_nb_iop", name, _hook("_nb_item", this, at), value),
+                    )
                 ),
             ]
         return [ast.fix_missing_locations(ast.copy_location(each, node)) for each in found]
@@ -387,7 +412,11 @@ class _Rewriter(ast.NodeTransformer):
 
     def visit_Match(self, node: ast.Match) -> ast.AST:
         for each in ast.walk(node):
-            if isinstance(each, ast.MatchClass) and isinstance(each.cls, ast.Name) and each.cls.id in _NUMBER_TYPES:
+            if (
+                isinstance(each, ast.MatchClass)
+                and isinstance(each.cls, ast.Name)
+                and each.cls.id in _NUMBER_TYPES
+            ):
                 raise UnsupportedSyntax(
                     f"`case {each.cls.id}()` is not traced: it asks for the type of a number.",
                     origin=self.source.origin(each),

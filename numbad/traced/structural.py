@@ -93,7 +93,8 @@ def _assign(array: TracedArray, key: Any, value: Any) -> None:
         array.array[key] = plain(value)
         return
     on = takes_part(value, level) and not (
-        array.array.dtype.kind in "biu" and not np.can_cast(np.asarray(plain(value)).dtype, np.int64)
+        array.array.dtype.kind in "biu"
+        and not np.can_cast(np.asarray(plain(value)).dtype, np.int64)
     )
     if on and is_array(value) and np.may_share_memory(plain(value), array.array):
         # As NumPy does where the two overlap.
@@ -120,9 +121,7 @@ def _assign(array: TracedArray, key: Any, value: Any) -> None:
     level.store(array, source, fit, key, None if wins.all() else wins)
 
 
-def in_place(
-    function: Any, fresh: Any, array: Any, other: Any, casting: str = "same_kind"
-) -> Any:
+def in_place(function: Any, fresh: Any, array: Any, other: Any, casting: str = "same_kind") -> Any:
     """Do an in-place operation such as ``+=`` on an array."""
     if array.array.dtype.kind != "O" and level_in(array, other) is None:
         owner = id(root(array.array))

@@ -66,9 +66,7 @@ def _differentiated(rule: UserRule, args: list[Any], kwargs: Any) -> Any:
         else:
             back = hooks.call(rule.backward, rest, _given(y_bar))
         every = _per_leaf(rule, back, args)
-        return [
-            None if every[i] is None else fitted(every[i], lower_leaves[i]) for i in active
-        ]
+        return [None if every[i] is None else fitted(every[i], lower_leaves[i]) for i in active]
 
     def push(tangents: list[Any]) -> Any:
         return _transposed(cotangents, y, tangents)
@@ -135,7 +133,11 @@ def _forward(
         found = plain(each)
         if isinstance(found, np.ndarray):
             return np.zeros(found.shape)
-        return 0.0 if isinstance(found, int | float | complex) and not isinstance(found, bool) else None
+        return (
+            0.0
+            if isinstance(found, int | float | complex) and not isinstance(found, bool)
+            else None
+        )
 
     tangents = tuple(mapped(tangent, each) for each in args)
     y, y_dot = hooks.call(rule.jvp, tuple(lower), tangents)

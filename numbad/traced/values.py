@@ -250,18 +250,32 @@ def _unary(function: Any) -> Any:
     return lambda self: hooks.elementwise(function, self)
 
 
-for _name in "add sub mul truediv floordiv mod pow matmul and or xor lshift rshift".split():
+for _name in [
+    "add",
+    "sub",
+    "mul",
+    "truediv",
+    "floordiv",
+    "mod",
+    "pow",
+    "matmul",
+    "and",
+    "or",
+    "xor",
+    "lshift",
+    "rshift",
+]:
     _plain = getattr(operator, f"{_name}_" if _name in ("and", "or") else _name)
     _forward, _reflected = _binary(_plain)
     for _cls in (TracedNumber, TracedArray):
         setattr(_cls, f"__{_name}__", _forward)
         setattr(_cls, f"__r{_name}__", _reflected)
     setattr(TracedArray, f"__i{_name}__", _in_place(getattr(operator, f"i{_name}"), _plain))
-for _name in "eq ne lt le gt ge".split():
+for _name in ["eq", "ne", "lt", "le", "gt", "ge"]:
     _forward, _ = _binary(getattr(operator, _name))
     for _cls in (TracedNumber, TracedArray):
         setattr(_cls, f"__{_name}__", _forward)
-for _name in "neg pos abs invert".split():
+for _name in ["neg", "pos", "abs", "invert"]:
     for _cls in (TracedNumber, TracedArray):
         setattr(_cls, f"__{_name}__", _unary(getattr(operator, _name)))
 for _cls in (TracedNumber, TracedArray):
