@@ -65,7 +65,11 @@ def call(function: Any, /, *args: Any, **kwargs: Any) -> Any:
     if kind is functools._lru_cache_wrapper:
         # The cache would hand out values of one differentiation in the next.
         return call(function.__wrapped__, *args, **kwargs)
-    if kind in (types.BuiltinFunctionType, np.ufunc) or isinstance(function, np.ufunc):
+    if kind is np.ufunc:
+        return hooks.ufunc(function, "__call__", args, kwargs)
+    if kind is types.BuiltinFunctionType:
+        if type(function.__self__) is np.ufunc:
+            return hooks.ufunc(function.__self__, function.__name__, args, kwargs)
         return _builtin(function, args, kwargs)
     if hasattr(function, "_implementation"):
         return (
