@@ -33,6 +33,7 @@ from numbad.markers import Const, dropgrad, forwarddiff, ignore_derivatives
 from numbad.parameters import Grads, Params, copyto
 from numbad.show import code_adjoint, code_primal, code_tangent
 from numbad.testing import check_grads
+from numbad.utilities import hook, isderiving, nestlevel, showgrad
 
 __version__ = "0.1.0"
 
@@ -60,14 +61,18 @@ __all__ = [
     "gradient",
     "hessian",
     "hessian_reverse",
+    "hook",
     "hvp",
     "ignore_derivatives",
+    "isderiving",
     "jacobian",
     "jvp",
+    "nestlevel",
     "nograd",
     "pullback",
     "pushforward",
     "refresh",
+    "showgrad",
     "value_and_grad",
     "vjp",
     "withgradient",

@@ -12,9 +12,10 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+from numba import types
 from numba.extending import overload, typeof_impl
 
-from numbad import calls, numba_bridge
+from numbad import calls, markers, numba_bridge, utilities
 from numbad.api import Derivative
 from numbad.compilation import Compilation
 from numbad.errors import TypeInferenceFailed
@@ -31,6 +32,17 @@ def _type_of_derivative(value: Derivative, _: Any) -> Any:
 
 
 typeof_impl.register(Derivative)(_type_of_derivative)
+
+
+# In functions that Numba compiles for themselves the marks are what they are in Python.
+overload(markers.dropgrad)(lambda x: lambda x: x)
+overload(markers.ignore_derivatives)(
+    lambda x: (lambda x: x()) if isinstance(x, types.Callable) else (lambda x: x)
+)
+overload(utilities.hook)(lambda g, x: lambda g, x: x)
+overload(utilities.showgrad)(lambda x, name=None: lambda x, name=None: x)
+overload(utilities.isderiving)(lambda: lambda: False)
+overload(utilities.nestlevel)(lambda: lambda: 0)
 
 
 def _function_of(derivative: Derivative) -> Callable[..., Any]:

@@ -84,7 +84,8 @@ class Lifted:
             leaf = types[position]
             assert isinstance(leaf, Leaf)
             if is_active:
-                entries.append(next(given))
+                found = next(given)
+                entries.append(found if is_connected else None)
             else:
                 entries.append(zero_like(flat[position], leaf) if is_connected else None)
         return entries

@@ -59,9 +59,11 @@ def walk(builder: Builder, function: Value, args: list[Value], node: ast.AST | N
     inner_args = [rebuilt(builder, arg, remaining) for arg in args]
     outer_state = builder.state
     builder.state = outer_state.copy()
+    builder.nest_level += 1
     with builder.nested() as block:
         result = builder.apply(function, inner_args, {}, node)
         results = tuple(operands_of(builder, result))
+    builder.nest_level -= 1
     check_confined(builder, outer_state, "A function that is differentiated here", node)
     builder.state = outer_state
     body = builder.resolve(block.block())

@@ -14,8 +14,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
-from numbad import markers
-from numbad.custom import declare
+from numbad import markers, utilities
+from numbad.custom import declare, hooks
 from numbad.custom.calls import Handler as RuleHandler
 from numbad.errors import NonScalarOutput, UnsupportedSyntax
 from numbad.frontend.builder import Builder
@@ -73,6 +73,8 @@ class Nesting:
             api.derivative: self.derivative,
             api.grad: lambda b, a, k, n: self._reusable(b, a, k, n, with_value=False),
             api.value_and_grad: lambda b, a, k, n: self._reusable(b, a, k, n, with_value=True),
+            utilities.isderiving: lambda b, a, k, n: b.number(True),
+            utilities.nestlevel: lambda b, a, k, n: b.number(b.nest_level),
             markers.dropgrad: self.dropgrad,
             markers.ignore_derivatives: self.ignore_derivatives,
         }
@@ -87,6 +89,8 @@ class Nesting:
             case Derivative():
                 reusable = _Reusable(self, StaticValue(found.function), found.wrt, found.with_value)
                 return reusable.call
+            case _ if (handler := hooks.special(found)) is not None:
+                return handler  # type: ignore[no-any-return]
             case _:
                 rule = declare.lookup(found)
                 return None if rule is None else RuleHandler(rule, found)

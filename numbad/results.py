@@ -117,7 +117,8 @@ def taker(
             return None
         is_active, is_connected = next(active), next(connected)
         if is_active:
-            return next(cotangents)
+            found = next(cotangents)
+            return found if is_connected else None
         return zero_like(value, leaf) if is_connected else None
 
     return take

@@ -195,10 +195,10 @@ def _result(compilation: Compilation, position: int) -> str:
             if entry_position not in order:
                 return "None"
             index = order[entry_position]
-            if compilation.active[index]:
+            if compilation.active[index] and compilation.connected[index]:
                 number = sum(compilation.active[:index])
                 return f"found[{1 + number}]"
-            if compilation.connected[index]:
+            if compilation.active[index] or compilation.connected[index]:
                 raise _TooGeneral
             return "None"
     raise _TooGeneral

@@ -71,9 +71,9 @@ def analyse(
 ) -> Activity:
     """Return the activity of the values of a block for the given inputs and outputs.
 
-    ``casts`` lets conversions to integers, whose slope is zero, count as dependence. ``steep``
-    names the arguments of a call in which it is steep, ``steep_values`` are values that reach steep
-    functions outside the block.
+    ``casts`` lets conversions to integers, whose slope is zero, count as dependence, and barriers
+    not. ``steep`` names the arguments of a call in which it is steep, ``steep_values`` are values
+    that reach steep functions outside the block.
     """
     forward: dict[Hashable, set[Hashable]] = defaultdict(set)
     backward: dict[Hashable, set[Hashable]] = defaultdict(set)
@@ -96,6 +96,8 @@ def analyse(
                 for argument in steep(call, target) if steep else ():
                     if isinstance(argument, ir.Var):
                         exposed.append(_key(memory, argument))
+            case ir.Let(_, ir.Invoke(is_barrier=True)) if casts:
+                pass
             case ir.Let(target, ir.Invoke(_, args, positions)) if positions is not None:
                 for position in positions:
                     depends(target, args[position])

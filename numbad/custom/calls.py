@@ -25,6 +25,7 @@ from numbad.custom.parts import (
     primal_part,
     rule_part,
     tangent_part,
+    unused_part,
 )
 from numbad.errors import DifferentiationError, InvalidRule, TypeInferenceFailed
 from numbad.frontend import bindings, conversion, templates
@@ -58,6 +59,7 @@ class Known:
     failure: DifferentiationError | None = None
     is_walking_rule: bool = False
     is_invoked: bool = False
+    is_barrier: bool = False
 
 
 @dataclass(eq=False)
@@ -130,7 +132,7 @@ def _emit(builder: Builder, known: Known, inputs: Inputs) -> Value:
             builder.emit(statement)
         return conversion.instantiate(builder, known.result, iter(results))
     types = templates.leaf_types(known.result)
-    call = ir.Invoke(known.name, arguments, known.differentiable)
+    call = ir.Invoke(known.name, arguments, known.differentiable, known.is_barrier)
     if len(types) == 1:
         leaves = [builder.let(types[0], call)]
     else:
@@ -249,7 +251,11 @@ class _Making:
         known.extras = _extras(free)
         self._set_differentiable(known, forward)
         body = self._close(known, forward if primal is None else primal)
-        function = replace(body, custom=self._derivative(known, body, forward, tangent))
+        made = self._derivative(known, body, forward, tangent)
+        if self.rule.unused is not None:
+            part = unused_part(builder, self.rule, self.inputs, self.node)
+            made = replace(made, unused=replace(part, name=f"{known.name}_unused"))
+        function = replace(body, custom=made)
         builder.callees[known.name] = function
         return not known.is_invoked or assumed == (known.result, known.extras)
 
@@ -260,11 +266,17 @@ class _Making:
             known.differentiable = tuple(
                 position for position, type_ in enumerate(types) if tangent_type(type_) is not None
             )
+        elif self.rule.unused is not None:
+            # A hook runs for its effects, even if nothing passes through it.
+            known.differentiable = self.inputs.differentiable()
+            known.is_barrier = not forward.cotangents
         else:
             wrt = [position for position, _ in forward.cotangents]
             known.differentiable = tuple(sorted({*wrt, *self._refused(known)}))
 
     def _refused(self, known: Known) -> tuple[int, ...]:
+        if self.rule.unused is not None:
+            return ()
         count = len(self.inputs.arguments())
         extras = [
             count + number

@@ -33,12 +33,16 @@ class UserRule:
         In residual style, takes the residuals and the cotangent of the value.
     jvp
         Takes the arguments and their tangents; returns the value and its tangent.
+    unused
+        Only of hooks, whose backward part has effects and so runs wherever the function has run.
+        Takes the arguments; called in the backward sweep where no cotangent has come.
     """
 
     function: Any
     forward: Any = None
     backward: Any = None
     jvp: Any = None
+    unused: Any = None
 
     @property
     def title(self) -> str:

@@ -143,6 +143,11 @@ class Inputs:
             if tangent_type(types[position]) is not None
         )
 
+    def differentiable(self) -> tuple[int, ...]:
+        """Positions of the parameters that could vary."""
+        types = [operand.type for operand in self.arguments()]
+        return tuple(p for p, type_ in enumerate(types) if tangent_type(type_) is not None)
+
     def fresh(self, builder: Builder) -> Given:
         """Return the arguments as values of new parameters."""
         params: list[ir.Var] = []

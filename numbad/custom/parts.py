@@ -391,6 +391,17 @@ def _tangent(builder: Builder, found: Answer) -> list[ir.Operand]:
     return [builder.alloc(type_, shape, arith.zero(type_.dtype))]
 
 
+def unused_part(
+    builder: Builder, rule: UserRule, inputs: Inputs, node: ast.AST | None
+) -> ir.Function:
+    """Walk what a hook does where no cotangent has come."""
+    with _apart(builder, "unused") as block:
+        given = inputs.fresh(builder)
+        given.call(builder, rule.unused, node)
+        bindings.settle_pending(builder)
+    return ir.Function("unused", (), builder.resolve(block.block()), (), builder.origin(node))
+
+
 # --- messages -------------------------------------------------------------------------------------
 
 

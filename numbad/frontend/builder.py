@@ -93,6 +93,7 @@ class Builder(Emitter):
         self.thrown_codes: list[tuple[type[BaseException], tuple[ir.Operand, ...]]] = []
         self.raises_on_zero = True
         self.is_incomplete = False
+        self.nest_level = 1
         self._next_id = 0
 
     def write(self) -> None:

@@ -178,12 +178,14 @@ class Invoke:
 
     A function with a derivative of its own (``CustomDerivative``) writes nothing and returns new
     memory. ``differentiable`` is not None for these: the positions of the arguments on which the
-    value depends differentiably.
+    value depends differentiably. Through an ``is_barrier`` no path leads all the same: it is there
+    for the effects of its backward part.
     """
 
     function: str
     args: tuple[Operand, ...]
     differentiable: tuple[int, ...] | None = None
+    is_barrier: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -396,6 +398,9 @@ class CustomDerivative:
         results, then the tangents of those that can have one. None if it was not declared.
     directions
         Positions of the parameters that have a tangent.
+    unused
+        The derivative is there for its effects: ``backward`` runs in the backward sweep wherever
+        the function has run, and this, which takes nothing, where no cotangent has come.
     """
 
     title: str
@@ -405,11 +410,12 @@ class CustomDerivative:
     refused: tuple[int, ...]
     jvp: Function | None
     directions: tuple[int, ...]
+    unused: Function | None = None
 
     def functions(self) -> tuple[Function, ...]:
         """Return the functions that make up the declaration."""
-        found = (self.forward, self.backward)
-        return found if self.jvp is None else (*found, self.jvp)
+        found = (self.forward, self.backward, self.jvp, self.unused)
+        return tuple(part for part in found if part is not None)
 
 
 @dataclass(frozen=True, slots=True)

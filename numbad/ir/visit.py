@@ -51,7 +51,7 @@ def expr_operands(expr: ir.Expr) -> tuple[ir.Operand, ...]:
             return shape if fill is None else (*shape, fill)
         case ir.MakeTuple(items):
             return items
-        case ir.Invoke(_, args, _):
+        case ir.Invoke(_, args):
             return args
         case ir.NewStack():
             return ()
@@ -116,8 +116,8 @@ def map_expr(expr: ir.Expr, mapping: Mapping) -> ir.Expr:
             return ir.Alloc(each(shape), None if fill is None else mapping(fill), purpose)
         case ir.MakeTuple(items):
             return ir.MakeTuple(each(items))
-        case ir.Invoke(function, args, differentiable):
-            return ir.Invoke(function, each(args), differentiable)
+        case ir.Invoke(_, args):
+            return replace(expr, args=each(args))
         case ir.NewStack():
             return expr
         case ir.Reserve(stack, count, zeroed):
@@ -269,6 +269,7 @@ def renamed(function: ir.Function, names: dict[str, str]) -> ir.Function:
             forward=renamed(custom.forward, names),
             backward=renamed(custom.backward, names),
             jvp=None if custom.jvp is None else renamed(custom.jvp, names),
+            unused=None if custom.unused is None else renamed(custom.unused, names),
         )
     return replace(function, body=block(function.body), custom=custom)
 

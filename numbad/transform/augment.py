@@ -68,6 +68,7 @@ class Augmented:
     backward_only: dict[ir.Var, ir.Var] = field(default_factory=dict)
     invocations: dict[ir.Var, Invocation] = field(default_factory=dict)
     custom: dict[ir.Var, CustomCall] = field(default_factory=dict)
+    unused: dict[ir.Var, ir.Function] = field(default_factory=dict)
     invoked: set[ir.Var] = field(default_factory=set)
     saved: dict[tuple[ir.Var, int], ir.Var] = field(default_factory=dict)
     old_value: dict[int, ir.Var] = field(default_factory=dict)
@@ -186,10 +187,8 @@ class _Augmenter:
         self, region: Region, position: int, statement: ir.Stmt, block: BlockBuilder
     ) -> None:
         match statement:
-            case ir.Let(target, ir.Invoke(differentiable=positions) as call) if (
-                positions is not None and self.activity.is_active(target)
-            ):
-                self._custom(region, position, target, call, block)
+            case ir.Let(target, ir.Invoke(differentiable=positions)) if positions is not None:
+                self._custom(region, position, statement, block)
             case ir.Let(target, ir.Invoke(name, args, None)) if any(
                 self.activity.is_active(arg) for arg in args
             ):
@@ -417,9 +416,17 @@ class _Augmenter:
         self.result.invocations[whole] = Invocation(pair, target, args, tuple(result_shadows))
 
     def _custom(
-        self, region: Region, position: int, target: ir.Var, call: ir.Invoke, block: BlockBuilder
+        self, region: Region, position: int, statement: ir.Let, block: BlockBuilder
     ) -> None:
         """Put the forward part of a declared derivative in the place of the call."""
+        target, call = statement.target, statement.expr
+        assert isinstance(call, ir.Invoke)
+        if not self.activity.is_active(target):
+            declared = self.pairs.program.callees[call.function].custom
+            if declared is not None and declared.unused is not None:
+                self.result.unused[target] = declared.unused
+            block.emit(statement)
+            return
         derivative = custom.derivative_of(
             self.pairs.program, call, self.activity.is_active, block.origin
         )

@@ -191,6 +191,8 @@ class BackwardSweep:
 
     def _has_adjoint(self, statement: ir.Stmt) -> bool:
         match statement:
+            case ir.Let(target) if target in self.augmented.unused:
+                return True
             case ir.Let(target, expr):
                 if is_memory(target.type):
                     if target in self.augmented.invocations or target in self.augmented.custom:
@@ -463,6 +465,10 @@ class BackwardSweep:
             return
         if target in self.augmented.invocations:
             self.calls.invocation(self.augmented.invocations[target], scope)
+            return
+        if target in self.augmented.unused:
+            for made in visit.inline(self.augmented.unused[target], (), scope.block.fresh)[0]:
+                scope.block.emit(made)
             return
         if target in self.augmented.custom:
             declared = self.augmented.custom[target]

@@ -191,6 +191,9 @@ def emit_backward(
     derivative = call.derivative
     seeds = _seeds(call, sweep, item_cotangents)
     if seeds is None:
+        if derivative.unused is not None:
+            for statement in visit.inline(derivative.unused, (), scope.block.fresh)[0]:
+                scope.block.emit(statement)
         return
     chosen = [
         (order, position)
@@ -198,7 +201,7 @@ def emit_backward(
         if sweep.activity.is_active(call.args[position])
         and (is_memory(call.args[position].type) or sweep.wants(call.args[position]))
     ]
-    if not chosen:
+    if not chosen and derivative.unused is None:
         return
     whole = derivative.backward
     results = tuple(whole.results[order] for order, _ in chosen)

@@ -91,6 +91,9 @@ def reverse(
         ),
         invariants=True,
     )
+    if any(callee.custom and callee.custom.unused for callee in program.callees.values()):
+        # Hooks run in the reverse order of execution.
+        fuse = False
     pairs = Pairs(program)
     while True:
         found = _reverse_entry(program, wrt, derivatives, pairs, seeded, tape_purpose, fuse)
