@@ -74,7 +74,11 @@ ALLOWED = {
         "frontend.source",
         "frontend.arrays.registry",
     ),
-    "emit": ("ir", "errors", "kernels", "numba_bridge", "numba_cache", "store.files"),
+    "emit": (
+        *("ir", "errors", "kernels", "numba_bridge", "numba_cache", "numba_passes"),
+        "store.files",
+    ),
+    "numba_passes": (),
     "numba_cache": ("store.files", "store.fingerprint"),
     "store": (
         *("compilation", "custom.declare", "emit", "numba_bridge", "paths", "pipeline"),
@@ -86,7 +90,7 @@ ALLOWED = {
 FREE = ("demo",)
 
 # Where the internals of Numba and LLVM may be touched. Its public names are free.
-INTERNALS = ("numba_bridge", "numba_cache", "kernels")
+INTERNALS = ("numba_bridge", "numba_cache", "numba_passes", "kernels")
 PUBLIC = ("numba.core.errors", "numba.typed", "numba.extending")
 FORBIDDEN_EVERYWHERE = ("pytest", "hypothesis", "mpmath")
 

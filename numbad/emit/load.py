@@ -21,6 +21,7 @@ from numbad import numba_bridge
 from numbad.config import config
 from numbad.emit.emitted import Emitted
 from numbad.numba_cache import keep_machine_code
+from numbad.numba_passes import compile_shortly
 from numbad.store.files import replace, warn_once
 
 _modules: dict[tuple[Any, ...], python_types.ModuleType] = {}
@@ -71,6 +72,9 @@ def import_module(
         module = _modules.get(key)
         if module is None:
             module = _execute(path, code, bindings)
+            for value in list(vars(module).values()):
+                if getattr(value, "__module__", "") == module.__name__:
+                    compile_shortly(value)
             if bindings_are_plain(bindings):
                 keep_machine_code(getattr(module, entry_name), digest)
             _modules[key] = module

@@ -68,10 +68,27 @@ class _Scope:
         return None
 
 
+def _written_here(statement: ir.Stmt, memory: Memory) -> set[AliasClass]:
+    """Memory that a statement itself may write."""
+    match statement:
+        case ir.Store(array) | ir.Accumulate(array) | ir.Append(array):
+            return {memory.of(array)}
+        case ir.Let(_, ir.Pop(array) | ir.Reserve(array) | ir.Release(array)):
+            return {memory.of(array)}
+        case ir.Let(_, ir.Invoke(_, args, None)):
+            return {
+                memory.of(arg) for arg in args if isinstance(arg, ir.Var) and is_memory(arg.type)
+            }
+        case _:
+            return set()
+
+
 class _Hoister:
     def __init__(self, memory: Memory) -> None:
         self.memory = memory
         self.substitution: dict[ir.Var, ir.Operand] = {}
+        # By identity of the statements, all of which the function keeps alive.
+        self.written: dict[int, set[AliasClass]] = {}
 
     def scope(self, parent: _Scope | None) -> _Scope:
         return _Scope(parent)
@@ -101,22 +118,14 @@ class _Hoister:
 
     def _written(self, statement: ir.Stmt) -> set[AliasClass]:
         """Memory that a statement, its regions included, may write."""
-        found: set[AliasClass] = set()
-        for inner in visit.walk((statement,)):
-            match inner:
-                case ir.Store(array) | ir.Accumulate(array) | ir.Append(array):
-                    found.add(self.memory.of(array))
-                case ir.Let(_, ir.Pop(array) | ir.Reserve(array) | ir.Release(array)):
-                    found.add(self.memory.of(array))
-                case ir.Let(_, ir.Invoke(_, args, None)):
-                    found |= {
-                        self.memory.of(arg)
-                        for arg in args
-                        if isinstance(arg, ir.Var) and is_memory(arg.type)
-                    }
-                case _:
-                    pass
-        return found
+        known = self.written.get(id(statement))
+        if known is None:
+            known = _written_here(statement, self.memory)
+            for region in visit.regions(statement):
+                for inner in region:
+                    known |= self._written(inner)
+            self.written[id(statement)] = known
+        return known
 
     def _let(self, statement: ir.Let, scope: _Scope) -> None:
         expr = visit.map_expr(statement.expr, self.operand)
