@@ -24,6 +24,34 @@ def eigh_packed(a: Any) -> Any:
 
 
 @register_jitable
+def eig_packed(a: Any) -> Any:
+    """Eigenvalues and eigenvectors of ``np.linalg.eig``, as ``eigh_packed`` has them.
+
+    Those of a real matrix must be real, as Numba demands.
+    """
+    w, v = np.linalg.eig(a)
+    n = w.shape[0]
+    packed = np.empty(n + n * n, a.dtype)
+    packed[:n] = real_like(w, a)
+    packed[n:].reshape((n, n))[:, :] = real_like(v, a)
+    return packed
+
+
+@register_jitable
+def eigvals_plain(a: Any) -> Any:
+    """``np.linalg.eigvals``; those of a real matrix must be real, as Numba demands."""
+    return real_like(np.linalg.eigvals(a), a)
+
+
+@register_jitable
+def real_like(values: Any, a: Any) -> Any:
+    """Return the values, and raise ``ValueError`` if they are complex and the matrix is not."""
+    if np.iscomplexobj(values) and not np.iscomplexobj(a):
+        raise ValueError("eig() argument must not cause a domain change.")
+    return values
+
+
+@register_jitable
 def qr_packed(a: Any) -> Any:
     """The factors q and r of ``np.linalg.qr``, both in C order."""
     q, r = np.linalg.qr(a)

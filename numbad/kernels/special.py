@@ -1,4 +1,4 @@
-"""Special functions that ``math`` lacks and that derivatives need.
+"""Functions that ``math`` lacks and that derivatives need.
 
 Plain Python, callable from Numba code. NIST's Digital Library of Mathematical Functions (DLMF)
 has the formulas.
@@ -118,3 +118,9 @@ def polygamma(n: int, x: float) -> float:
     leading = factorial / n + factorial / (2.0 * x) + series * s
     size = leading / x**n + shift
     return size if n % 2 == 1 else -size
+
+
+@register_jitable
+def exponent_of(x: float) -> int:
+    """Exponent of ``math.frexp``."""
+    return math.frexp(x)[1]

@@ -6,6 +6,7 @@ A file per topic; to add a rule, see ``declare``. The engine reads ``registry`` 
 from numbad.rules import (
     complex_numbers,
     copies,
+    eigen,
     linalg,
     nondiff,
     operators,
@@ -21,6 +22,7 @@ from numbad.rules import (
 __all__ = [
     "complex_numbers",
     "copies",
+    "eigen",
     "linalg",
     "nondiff",
     "operators",

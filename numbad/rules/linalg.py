@@ -234,9 +234,4 @@ missing(
     remedy="give the function that calls it a rule with @numbad.adjoint",
     columns=COMPLEX_ONLY,
 )
-missing(
-    np.linalg.lstsq,
-    reason="four results whose shapes depend on the rank",
-    remedy="use `np.linalg.pinv(a) @ b`, or solve the normal equations",
-)
 zero_derivative(np.linalg.matrix_rank, note="an integer")

@@ -114,3 +114,37 @@ def inverse_or_nan(a, sign):
     else:
         inverse = np.full(a.shape, np.nan, a.dtype)
     return inverse
+
+
+def along_fixed(v_dot, v):
+    """Take from each column what changes the length of ``v`` or the phase of its largest entry."""
+    n = v.shape[0]
+    fixed = np.empty_like(v_dot)
+    for j in range(n):
+        length = 0.0
+        largest = 0
+        for i in range(n):
+            length += (np.conj(v[i, j]) * v_dot[i, j]).real
+            if np.abs(v[i, j]) > np.abs(v[largest, j]):
+                largest = i
+        turn = v_dot[largest, j].imag / v[largest, j].real
+        for i in range(n):
+            fixed[i, j] = v_dot[i, j] - v[i, j] * complex(length, turn)
+    return fixed
+
+
+def along_fixed_transpose(v_bar, v):
+    """Adjoint of ``along_fixed``."""
+    n = v.shape[0]
+    result = np.empty_like(v_bar)
+    for j in range(n):
+        overlap = np.conj(v[0, j]) * v_bar[0, j]
+        largest = 0
+        for i in range(1, n):
+            overlap += np.conj(v[i, j]) * v_bar[i, j]
+            if np.abs(v[i, j]) > np.abs(v[largest, j]):
+                largest = i
+        for i in range(n):
+            result[i, j] = v_bar[i, j] - v[i, j] * overlap.real
+        result[largest, j] -= complex(0.0, overlap.imag / v[largest, j].real)
+    return result

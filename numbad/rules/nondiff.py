@@ -11,6 +11,7 @@ import math
 import numpy as np
 
 from numbad.kernels.searching import search_left, search_right
+from numbad.kernels.special import exponent_of
 from numbad.rules.declare import missing, zero_derivative
 
 zero_derivative(
@@ -71,9 +72,8 @@ zero_derivative(
 )
 zero_derivative(len, hash, ord, chr, id, note="not a real number")
 
+zero_derivative(exponent_of, note="an integer")
 missing(
-    math.frexp,
-    math.modf,
     np.frexp,
     np.modf,
     reason="two results, of which one jumps",

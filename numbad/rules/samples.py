@@ -51,6 +51,15 @@ def positive_definite(source: Generator) -> list[tuple[Any, ...]]:
     return [(root @ root.T + np.eye(len(root)),) for root in roots]
 
 
+def real_eigenvalues(source: Generator) -> list[tuple[Any, ...]]:
+    """General matrices with distinct real eigenvalues."""
+    found = []
+    for n in (1, 2, 4):
+        vectors = source.standard_normal((n, n)) + 2.0 * np.eye(n)
+        found.append((vectors @ np.diag(np.arange(1.0, n + 1)) @ np.linalg.inv(vectors),))
+    return found
+
+
 def symmetric(source: Generator) -> list[tuple[Any, ...]]:
     """Symmetric matrices with distinct eigenvalues."""
     return [

@@ -124,10 +124,3 @@ missing(
     remedy="give the function that calls it a rule with @numbad.adjoint",
     columns=COMPLEX_ONLY,
 )
-missing(
-    np.linalg.eig,
-    np.linalg.eigvals,
-    np.roots,
-    reason="eigenvalues of a general matrix can be complex, and real or not by its entries",
-    remedy="use `np.linalg.eigh` for a symmetric matrix",
-)

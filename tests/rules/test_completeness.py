@@ -13,7 +13,9 @@ import numpy as np
 import pytest
 
 from numbad.kernels.factors import (
+    eig_packed,
     eigh_packed,
+    eigvals_plain,
     pseudo_inverse,
     qr_packed,
     slogdet_packed,
@@ -40,9 +42,14 @@ NOT_NUMERIC = {
 }
 # Functions that the front end writes out in terms of others.
 DECOMPOSED = {
+    math.frexp,
+    math.modf,
     cmath.polar,
     np.linalg.cond,
+    np.linalg.eig,
     np.linalg.eigh,
+    np.linalg.eigvals,
+    np.linalg.lstsq,
     np.linalg.matrix_power,
     np.linalg.pinv,
     np.linalg.qr,
@@ -52,16 +59,15 @@ DECOMPOSED = {
 LINEAR_ALGEBRA = [
     np.linalg.cholesky,
     np.linalg.det,
-    np.linalg.eig,
-    np.linalg.eigvals,
     np.linalg.eigvalsh,
     np.linalg.inv,
-    np.linalg.lstsq,
     np.linalg.matrix_rank,
     np.linalg.solve,
     np.dot,
     np.vdot,
+    eig_packed,
     eigh_packed,
+    eigvals_plain,
     pseudo_inverse,
     qr_packed,
     slogdet_packed,

@@ -17,8 +17,10 @@ from numbad.frontend.arrays import (
     decompositions_complex,
     decompositions_matrices,
     decompositions_series,
+    decompositions_sets,
     decompositions_shapes,
     decompositions_statistics,
+    decompositions_windows,
     extrema,
     functions,
     joins,
@@ -52,8 +54,10 @@ MODULES = (
     decompositions_complex,
     decompositions_matrices,
     decompositions_series,
+    decompositions_sets,
     decompositions_shapes,
     decompositions_statistics,
+    decompositions_windows,
     extrema,
     functions,
     joins,
@@ -71,13 +75,12 @@ MODULES = (
 
 run_time_axis.extend_handlers()
 
-_REFUSED = {
+REFUSED = {
     "strides": "Strides depend on how the memory is laid out.",
     "ctypes": "Addresses of memory cannot be differentiated.",
     "data": "Addresses of memory cannot be differentiated.",
     "base": "The owner of the memory is not known when compiled.",
     "flags": "The layout of the memory is not part of an array's value.",
-    "view": "A reinterpretation of memory has no derivative.",
     "tobytes": "Bytes have no derivative.",
     "tolist": "The length of the list is not known when compiled.",
 }
@@ -87,8 +90,8 @@ def attribute(builder: Builder, array: Value, name: str, node: Node = None) -> V
     """Return the value of an attribute of an array; None if it is not an attribute."""
     if name in ATTRIBUTES:
         return ATTRIBUTES[name](builder, array, node)
-    if name in _REFUSED:
-        builder.error(node, f"`{name}` of an array is not supported.", _REFUSED[name])
+    if name in REFUSED:
+        builder.error(node, f"`{name}` of an array is not supported.", REFUSED[name])
     return None
 
 
@@ -115,6 +118,8 @@ def method(
 ) -> Value:
     """Return the value of a method call."""
     handler = METHODS.get(name)
+    if handler is None and name in REFUSED:
+        builder.error(node, f"`{name}` of an array is not supported.", REFUSED[name])
     if handler is None:
         builder.error(
             node,
@@ -140,6 +145,7 @@ __all__ = [
     "DECOMPOSITIONS",
     "HANDLERS",
     "METHODS",
+    "REFUSED",
     "LazyValue",
     "array_dims",
     "attribute",

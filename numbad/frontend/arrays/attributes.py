@@ -9,7 +9,7 @@ import numpy as np
 
 from numbad.frontend.arrays.access import lengths, variable_of
 from numbad.frontend.arrays.assignment import assign
-from numbad.frontend.arrays.convert import to_array, to_lazy
+from numbad.frontend.arrays.convert import dtype_of, to_array, to_lazy
 from numbad.frontend.arrays.creation import shape_of
 from numbad.frontend.arrays.dims import array_dim, array_dims, broadcast, known_dim, stretch, total
 from numbad.frontend.arrays.functions import imag, real
@@ -285,29 +285,42 @@ def squeeze(builder: Builder, args: list[Value], kwargs: dict[str, Value], node:
 
 @handles(np.atleast_1d)
 def atleast_1d(builder: Builder, args: list[Value], kwargs: dict[str, Value], node: Node) -> Value:
-    """``np.atleast_1d`` of one argument."""
+    """``np.atleast_1d``."""
     return _at_least(builder, args, 1, node)
 
 
 @handles(np.atleast_2d)
 def atleast_2d(builder: Builder, args: list[Value], kwargs: dict[str, Value], node: Node) -> Value:
-    """``np.atleast_2d`` of one argument."""
+    """``np.atleast_2d``."""
     return _at_least(builder, args, 2, node)
 
 
+@handles(np.atleast_3d)
+def atleast_3d(builder: Builder, args: list[Value], kwargs: dict[str, Value], node: Node) -> Value:
+    """``np.atleast_3d``."""
+    return _at_least(builder, args, 3, node)
+
+
 def _at_least(builder: Builder, args: list[Value], wanted: int, node: Node) -> Value:
-    if len(args) != 1:
-        builder.error(node, "`np.atleast_1d` and `np.atleast_2d` take one argument here.")
-    lazy = to_lazy(builder, args[0], node)
-    if len(lazy.dims) >= wanted:
-        return args[0]
-    if not lazy.dims:
+    found = [_with_axes(builder, arg, wanted, node) for arg in args]
+    return found[0] if len(found) == 1 else builder.new_list(found)
+
+
+def _with_axes(builder: Builder, value: Value, wanted: int, node: Node) -> Value:
+    lazy = to_lazy(builder, value, node)
+    present = len(lazy.dims)
+    if present >= wanted:
+        return value
+    if not present:
         ones = (known_dim(1),) * wanted
         array = allocate(builder, Array(lazy.dtype, wanted, "C"), ones)
         assign(builder, array, lazy)
         return value_of(array)
-    new: list[Item] = [ir.NewAxis()] * (wanted - len(lazy.dims))
-    return value_of(subview(builder, settle_lazy(builder, lazy), [*new, FULL], node))
+    # A third axis comes last, a second one first.
+    before: list[Item] = [ir.NewAxis()] if present == 1 else []
+    after: list[Item] = [ir.NewAxis()] if wanted == 3 else []
+    items = [*before, *([FULL] * present), *after]
+    return value_of(subview(builder, settle_lazy(builder, lazy), items, node))
 
 
 @handles(np.broadcast_to)
@@ -377,3 +390,19 @@ def isrealobj(builder: Builder, args: list[Value], kwargs: dict[str, Value], nod
     """``np.isrealobj``."""
     dtype = to_lazy(builder, args[0], node).dtype
     return builder.number(not dtype.name.startswith("complex"))
+
+
+@method("view")
+def view(builder: Builder, args: list[Value], kwargs: dict[str, Value], node: Node) -> Value:
+    """``array.view`` as the type that the elements have: the array itself."""
+    array, wanted = bind(builder, "view", "a dtype", args, kwargs, node)
+    variable = to_array(builder, array, node)
+    own = to_lazy(builder, value_of(variable), node).dtype
+    if is_given(wanted) and dtype_of(builder, wanted, own, node) != own:
+        builder.error(
+            node,
+            "`view` of an array as another type is not supported.",
+            "A reinterpretation of memory has no derivative.",
+            "Convert the elements with `astype`.",
+        )
+    return value_of(variable)

@@ -332,3 +332,24 @@ def triu_indices_from(arr: Any, k: Any = 0) -> Any:
 def matrix_transpose(x: Any) -> Any:
     """Matrices with rows and columns exchanged."""
     return np.swapaxes(x, -1, -2)
+
+
+@decomposition(np.roots)
+def roots(p: Any) -> Any:
+    """Zeros of a polynomial: eigenvalues of its companion matrix."""
+    v = np.asarray(p) * (1.0 + 0.0j)
+    places = np.nonzero(v)[0]
+    if places.shape[0] == 0:
+        return np.zeros(0, v.dtype)
+    first = places[0]
+    last = places[places.shape[0] - 1]
+    degree = last - first
+    found = np.zeros(v.shape[0] - 1 - first, v.dtype)
+    if degree > 0:
+        companion = np.zeros((degree, degree), v.dtype)
+        for i in range(degree):
+            companion[0, i] = -v[first + 1 + i] / v[first]
+        for i in range(degree - 1):
+            companion[i + 1, i] = 1.0
+        found[:degree] = np.linalg.eigvals(companion)
+    return found

@@ -298,29 +298,3 @@ def polyint(p: Any) -> Any:
     result = np.zeros(n + 1, inexact_dtype(coefficients))
     result[:n] = coefficients / np.arange(n, 0, -1)
     return result
-
-
-def cosines(m: Any, a: Any, b: Any, c: Any) -> Any:
-    """Window of length ``m`` that is a sum of cosines."""
-    if m == 1:
-        return np.ones(1)
-    angle = 2 * np.pi * np.arange(m) / (m - 1)
-    return a - b * np.cos(angle) + c * np.cos(2 * angle)
-
-
-@decomposition(np.hanning)
-def hanning(M: Any) -> Any:
-    """Hann window."""
-    return cosines(M, 0.5, 0.5, 0.0)
-
-
-@decomposition(np.hamming)
-def hamming(M: Any) -> Any:
-    """Hamming window."""
-    return cosines(M, 0.54, 0.46, 0.0)
-
-
-@decomposition(np.blackman)
-def blackman(M: Any) -> Any:
-    """Blackman window."""
-    return cosines(M, 0.42, 0.5, 0.08)

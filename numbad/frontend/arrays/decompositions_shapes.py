@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 
 from numbad.frontend.arrays.registry import decomposition
+from numbad.kernels.special import exponent_of
 
 
 def repeat_each(v: Any, counts: Any) -> Any:
@@ -251,7 +253,23 @@ def put(a: Any, ind: Any, v: Any) -> Any:
         target[places[i]] = w[i % w.shape[0]]
 
 
-@decomposition(np.modf)
+@decomposition(np.asarray_chkfinite)
+def asarray_chkfinite(a: Any) -> Any:
+    """Array whose elements must all be finite."""
+    array = np.asarray(a)
+    if not np.all(np.isfinite(array)):
+        raise ValueError("array must not contain infs or NaNs")
+    return array
+
+
+@decomposition(math.frexp)
+def frexp(x: Any) -> Any:
+    """Mantissa, which moves with the number, and exponent."""
+    exponent = exponent_of(x)
+    return math.ldexp(x, -exponent), exponent
+
+
+@decomposition(math.modf, np.modf)
 def modf(x: Any) -> Any:
     """Fractional and whole parts."""
     whole = np.trunc(x)

@@ -185,7 +185,7 @@ def hstack(builder: Builder, args: list[Value], kwargs: dict[str, Value], node: 
     )
 
 
-@handles(np.vstack)
+@handles(np.vstack, *filter(None, [getattr(np, "row_stack", None)]))
 def vstack(builder: Builder, args: list[Value], kwargs: dict[str, Value], node: Node) -> Value:
     """``np.vstack``."""
 

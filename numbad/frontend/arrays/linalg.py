@@ -24,7 +24,9 @@ from numbad.frontend.values import TupleValue, Value
 from numbad.ir import nodes as ir
 from numbad.ir.types import FLOAT64, Array, Scalar, is_inexact
 from numbad.kernels.factors import (
+    eig_packed,
     eigh_packed,
+    eigvals_plain,
     pseudo_inverse,
     qr_packed,
     slogdet_packed,
@@ -245,13 +247,22 @@ def slogdet(builder: Builder, args: list[Value], kwargs: dict[str, Value], node:
     return _named(builder, "SlogdetResult", [sign, logarithm])
 
 
-def _refused(name: str, remedy: str) -> None:
-    fn = getattr(np.linalg, name)
+@handles(np.linalg.eig)
+def eig(builder: Builder, args: list[Value], kwargs: dict[str, Value], node: Node) -> Value:
+    """``np.linalg.eig``; eigenvalues of a real matrix must be real, as in Numba."""
+    (a,) = bind(builder, "eig", "a", args, kwargs, node)
+    matrix = _matrix(builder, a, node)
+    dims = _two_axes(builder, "np.linalg.eig", matrix, node)
+    shapes = [dims[:1], dims]
+    parts = _packed(builder, eig_packed, (matrix,), _dtype(matrix), shapes, node)
+    return _named(builder, "EigResult", parts)
 
-    @handles(fn)
-    def handler(builder: Builder, args: list[Value], kwargs: dict[str, Value], node: Node) -> Value:
-        builder.error(node, f"`np.linalg.{name}` has no derivative rule.", remedy=remedy)
 
-
-_refused("eig", "Use np.linalg.eigh if the matrix is symmetric, or give it a rule.")
-_refused("eigvals", "Use np.linalg.eigvalsh if the matrix is symmetric, or give it a rule.")
+@handles(np.linalg.eigvals)
+def eigvals(builder: Builder, args: list[Value], kwargs: dict[str, Value], node: Node) -> Value:
+    """``np.linalg.eigvals``; those of a real matrix must be real, as in Numba."""
+    (a,) = bind(builder, "eigvals", "a", args, kwargs, node)
+    matrix = _matrix(builder, a, node)
+    dims = _two_axes(builder, "np.linalg.eigvals", matrix, node)
+    type_ = Array(_dtype(matrix), 1, "C")
+    return value_of(_call(builder, eigvals_plain, (matrix,), type_, dims[:1]))

@@ -30,15 +30,22 @@ from numbad.frontend.arrays.support import (
     value_of,
 )
 from numbad.frontend.arrays.views import subview
-from numbad.frontend.values import TupleValue, Value
+from numbad.frontend.values import OperandValue, StaticValue, TupleValue, Value
 from numbad.ir import nodes as ir
-from numbad.ir.types import INT64, Array
+from numbad.ir.types import INT64, Array, Scalar
 
 if TYPE_CHECKING:
     from numbad.frontend.builder import Builder
 
 
 def _split(builder: Builder, args: list[Value], kwargs: dict[str, Value], node: Node) -> Value:
+    return _parts(builder, args, kwargs, node, equal=True)
+
+
+def _parts(
+    builder: Builder, args: list[Value], kwargs: dict[str, Value], node: Node, *, equal: bool
+) -> Value:
+    """Views of the parts; a number of parts must divide the length if they must be ``equal``."""
     a, sections, axis = bind(
         builder, "split", "ary indices_or_sections axis", args, kwargs, node, 2
     )
@@ -55,10 +62,12 @@ def _split(builder: Builder, args: list[Value], kwargs: dict[str, Value], node: 
         if count < 1:
             builder.error(node, "The number of parts must be positive.")
         rest = arithmetic(builder, operator.mod, length, integer(count))
-        message = "array split does not result in an equal division"
-        builder.raise_if(arithmetic(builder, operator.ne, rest, ZERO), ValueError, message)
+        if equal:
+            message = "array split does not result in an equal division"
+            builder.raise_if(arithmetic(builder, operator.ne, rest, ZERO), ValueError, message)
+            rest = ZERO
         size = arithmetic(builder, operator.floordiv, length, integer(count))
-        bounds = [arithmetic(builder, operator.mul, size, integer(place)) for place in range(count)]
+        bounds = [_start_of(builder, size, rest, place) for place in range(count)]
         ends = [*bounds[1:], length]
     parts: list[Value] = []
     for start, stop in zip(bounds, ends, strict=True):
@@ -68,7 +77,29 @@ def _split(builder: Builder, args: list[Value], kwargs: dict[str, Value], node: 
     return builder.new_list(parts)
 
 
+def _start_of(builder: Builder, size: ir.Operand, rest: ir.Operand, place: int) -> ir.Operand:
+    """Start of a part; the first ``rest`` parts are longer by one."""
+    start = arithmetic(builder, operator.mul, size, integer(place))
+    if rest == ZERO:
+        return start
+    return arithmetic(builder, operator.add, start, builder.call(min, rest, integer(place)))
+
+
 handles(np.split)(_split)
+
+
+@handles(np.array_split)
+def array_split(builder: Builder, args: list[Value], kwargs: dict[str, Value], node: Node) -> Value:
+    """``np.array_split``."""
+    return _parts(builder, args, kwargs, node, equal=False)
+
+
+@handles(np.dsplit)
+def dsplit(builder: Builder, args: list[Value], kwargs: dict[str, Value], node: Node) -> Value:
+    """``np.dsplit``."""
+    if len(to_lazy(builder, args[0], node).dims) < 3:
+        builder.error(node, "`np.dsplit` needs an array of three or more axes.")
+    return _split(builder, [*args, builder.number(2)], kwargs, node)
 
 
 @handles(np.hsplit)
@@ -199,6 +230,35 @@ def broadcast_arrays(
     dims = broadcast(builder, [lazy.dims for lazy in lazies])
     shape = TupleValue(tuple(value_of(dim.operand) for dim in dims))
     return TupleValue(tuple(broadcast_to(builder, [lazy, shape], {}, node) for lazy in lazies))
+
+
+@handles(np.broadcast_shapes)
+def broadcast_shapes(
+    builder: Builder, args: list[Value], kwargs: dict[str, Value], node: Node
+) -> Value:
+    """``np.broadcast_shapes``."""
+    dims = broadcast(builder, [shape_of(builder, arg, node) for arg in args])
+    return TupleValue(tuple(value_of(dim.operand) for dim in dims))
+
+
+@handles(np.isscalar)
+def isscalar(builder: Builder, args: list[Value], kwargs: dict[str, Value], node: Node) -> Value:
+    """``np.isscalar``, known when compiled."""
+    (value,) = bind(builder, "isscalar", "element", args, kwargs, node)
+    plain = isinstance(value, OperandValue) and isinstance(value.type, Scalar)
+    static = isinstance(value, StaticValue) and isinstance(value.value, str | int | float | complex)
+    return StaticValue(plain or static)
+
+
+@handles(np.frombuffer)
+def frombuffer(builder: Builder, args: list[Value], kwargs: dict[str, Value], node: Node) -> Value:
+    """``np.frombuffer`` is refused."""
+    builder.error(
+        node,
+        "`np.frombuffer` is not supported.",
+        "A reinterpretation of memory has no derivative.",
+        "Pass the array itself.",
+    )
 
 
 @handles(np.indices)

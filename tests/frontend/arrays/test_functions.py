@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pytest
 
@@ -142,6 +144,36 @@ def test_matrices(fn, a):
 
 
 SERIES = [
+    lambda v: v.view(np.float64) * 2,
+    lambda v: np.kaiser(6, v[0] * 3) + np.bartlett(6),
+    lambda v: np.kaiser(1, v[0]) + np.bartlett(1),
+    lambda v: np.asarray_chkfinite(v) * 2,
+    lambda v: math.frexp(v[1] * 100)[0] + math.frexp(v[1])[1],
+    lambda v: math.modf(v[1] * 7)[0],
+    lambda v: np.zeros(np.broadcast_shapes(v.shape, (2, 1))) + v,
+    lambda v: v * (2.0 if np.isscalar(v[0]) else 3.0),
+    lambda v: np.unique(v),
+    lambda v: np.unique(np.floor(v)) * 2.0,
+    lambda v: np.unique(np.concatenate((v, v[::-1]))),
+    lambda v: np.union1d(v, 2 * v[:3]),
+    lambda v: np.intersect1d(v, v[1:4]),
+    lambda v: np.intersect1d(v, v[1:4], assume_unique=True),
+    lambda v: np.setdiff1d(v, v[1:3]),
+    lambda v: np.setxor1d(v, np.append(v[1:3], 0.25)),
+    lambda v: np.isin(v, v[1:3]),
+    lambda v: np.where(np.isin(v, v[1:3], invert=True), v, 2 * v),
+    lambda v: np.isin(v, np.zeros(0)),
+    lambda v: np.trim_zeros(np.maximum(v, 0.0)),
+    lambda v: np.trim_zeros(np.where(np.arange(5) == 4, 0.0, v), "b"),
+    lambda v: np.resize(v, 8) * np.arange(8.0),
+    lambda v: np.resize(v, (2, 2)),
+    lambda v: np.array_split(v, 2)[0],
+    lambda v: np.array_split(v, 3)[2],
+    lambda v: np.array_split(v, [2, 3])[1],
+    lambda v: np.atleast_3d(v),
+    lambda v: np.atleast_3d(np.atleast_2d(v)) + np.atleast_3d(v[0]),
+    lambda v: np.atleast_1d(v, v[0])[1] + np.atleast_2d(v, v)[0],
+    lambda v: np.dsplit(v.reshape((1, 1, 5)), [2])[1],
     lambda v: np.interp(0.3, np.sort(v), v),
     lambda v: np.interp(v, np.array([-1.0, 0.0, 2.0]), np.array([1.0, 3.0, 2.0])),
     lambda v: np.interp(v, np.array([-1.0, 0.0, 0.5]), np.array([1.0, 3.0, 2.0]), left=9, right=8),
@@ -284,3 +316,18 @@ REFUSED = {
 def test_refusals_name_what_is_refused(name):
     with pytest.raises(DifferentiationError, match=name):
         run(REFUSED[name], s.SQUARE)
+
+
+@pytest.mark.parametrize(
+    ("fn", "message"),
+    [
+        (lambda v: v.view(np.int64), "view"),
+        (lambda v: np.frombuffer(v), "frombuffer"),
+        (lambda v: v.tobytes(), "tobytes"),
+        (lambda v: v.strides, "strides"),
+        (lambda v: np.dsplit(v, 2), "dsplit"),
+    ],
+)
+def test_refusals(fn, message):
+    with pytest.raises(DifferentiationError, match=message):
+        run(fn, s.V)

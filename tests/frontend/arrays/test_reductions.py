@@ -247,6 +247,13 @@ LINEAR_ALGEBRA = [
     lambda a, b: np.linalg.svd(a)[1],
     lambda a, b: np.linalg.pinv(a),
     lambda a, b: np.linalg.cond(a),
+    lambda a, b: np.linalg.eigvals(a @ np.diag(np.arange(1.0, 5.0)) @ np.linalg.inv(a)),
+    lambda a, b: np.abs(np.linalg.eig(a @ np.diag(np.arange(1.0, 5.0)) @ np.linalg.inv(a))[1]),
+    lambda a, b: np.sort(np.abs(np.roots(b))),
+    lambda a, b: np.linalg.lstsq(a[:, :2], b, -1.0)[0],
+    lambda a, b: np.linalg.lstsq(a[:, :2], b, -1.0)[1],
+    lambda a, b: np.linalg.lstsq(a[:2], a[:2, :2], -1.0)[0],
+    lambda a, b: np.linalg.lstsq(a, a, -1.0)[3] + np.linalg.lstsq(a, a, -1.0)[2],
     lambda a, b: np.linalg.matrix_power(a, 3) + np.linalg.matrix_power(a, -1),
 ]
 
