@@ -4,7 +4,8 @@
 has Numba compile it. See the documentation of ``gradient``, ``pullback`` and ``jvp`` to start.
 """
 
-import numbad.inside  # noqa: F401 - teaches Numba the reusable derivatives
+import numbad.inside
+import numbad.inside_verbs  # noqa: F401
 from numbad.api import (
     ValueAndGrad,
     derivative,
