@@ -150,6 +150,9 @@ class Compilation:
     blocks
         Of a matrix mode: for each differentiated result and each parameter at ``differentiated``,
         whether the entry returns a matrix for them, behind its other results.
+    lanes
+        Of a matrix mode: how many directions a sweep carries; fewer than asked for where the
+        program cannot carry several.
     repeatable
         Whether the primal can run twice without printing or drawing random numbers again.
     sources
@@ -169,6 +172,7 @@ class Compilation:
     backward: Compilation | None = None
     replay: Compilation | None = None
     blocks: tuple[tuple[bool, ...], ...] = ()
+    lanes: int = 1
     repeatable: bool = True
     sources: tuple[CodeType, ...] = ()
 

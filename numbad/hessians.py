@@ -13,8 +13,8 @@ from numbad.ir.types import Array, tangent_type
 from numbad.jacobians import (
     arranged,
     blocks_of,
+    check_effects,
     check_order,
-    check_repeatable,
     count_columns,
     real_arguments,
 )
@@ -336,8 +336,7 @@ def _compiled(
     size = count_columns(values, wrt)
     lanes = chunks.lanes_for(size, threshold)
     compilation = calls.compiled(f, values, kwargs, mode, wrt, lanes)
-    if size > lanes:
-        check_repeatable(compilation)
+    check_effects(compilation, size)
     return compilation
 
 

@@ -229,8 +229,7 @@ class _Call:
 
     def _get(self, mode: str, directions: int, lanes: int) -> Compilation:
         found = calls.compiled(self.f, self.values, self.kwargs, mode, self.wrt, lanes)
-        if directions > lanes:
-            check_repeatable(found)
+        check_effects(found, directions)
         return found
 
     def _rows(self) -> int:
@@ -251,6 +250,12 @@ def count_columns(values: Sequence[Any], wrt: Sequence[int]) -> int:
     return sum(int(np.size(values[position])) for position in wrt)
 
 
+def check_effects(compilation: Compilation, directions: int) -> None:
+    """Refuse a program with effects on the outside world if it takes several sweeps."""
+    if directions > compilation.lanes:
+        check_repeatable(compilation)
+
+
 def check_repeatable(compilation: Compilation) -> None:
     """Refuse a program with effects on the outside world that several sweeps would repeat."""
     if not compilation.repeatable:
@@ -259,6 +264,9 @@ def check_repeatable(compilation: Compilation) -> None:
             f"the derivative matrix of `{interface.name}` takes several sweeps, which would "
             "print or draw random numbers again.",
             origin=interface.origin,
+            why=""
+            if compilation.lanes == compilation.request.lanes
+            else "It has lists or complex numbers, so a sweep carries one direction.",
             remedy="Draw the numbers outside, or raise `chunk_threshold`.",
         )
 

@@ -263,6 +263,7 @@ def _jacobian(request: Request, built: Built) -> Compilation:
         differentiated=wrt,
         connected=_paths(program.entry, wrt, (0,)),
         blocks=made.blocks,
+        lanes=made.count,
     )
 
 
@@ -310,7 +311,7 @@ def _hessian(request: Request, built: Built) -> Compilation:
     wrt = _differentiated(request, built)
     chunks = _chunks(request, built)
     gradient = gradient_program(built.program, wrt, derivatives, f"{chunks.name}_gradient")
-    made = Matrices(gradient.program, ())
+    made = Matrices(gradient.program, (), chunks.count)
     if request.mode == "hessian rows" and gradient.wrt:
         made = hessian_rows(gradient, chunks, derivatives)
     elif gradient.wrt:
@@ -324,6 +325,7 @@ def _hessian(request: Request, built: Built) -> Compilation:
         active=tuple(position in gradient.wrt for position in wrt),
         connected=_paths(built.program.entry, wrt, (0,)),
         blocks=made.blocks,
+        lanes=made.count,
     )
 
 

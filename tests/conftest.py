@@ -46,6 +46,9 @@ _SAMPLED = {
     "tests/rules/test_conformance.py": 3,
     "tests/transform/test_programs.py::test_compiled": 2,
     "tests/transform/test_random_programs.py": 3,
+    "tests/transform/test_matrices.py::test_jacobians": 4,
+    "tests/transform/test_matrices.py::test_hessians": 12,
+    "tests/transform/test_matrices.py::test_random_programs": 3,
 }
 
 

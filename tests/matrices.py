@@ -128,9 +128,11 @@ def _check_hessian(case: oracles.Case, position: int, widths: tuple[int, ...]) -
     program = case.program
     f = with_others_fixed(case, position)
     x = case.arguments()[position]
-    value, gradient, reference = numbad.withhessian(f, _fresh(x), chunk_threshold=1)
+    value, slope, reference = numbad.withhessian(f, _fresh(x), chunk_threshold=1)
     what = f"{program}, argument {position}"
     oracles.assert_close(value, case.value, case.tolerance("value"), f"{what}: value")
+    (gradient,) = numbad.gradient(with_others_fixed(case, position), _fresh(x), zeros=True)
+    oracles.assert_close(slope, gradient, case.tolerance("dot_product"), f"{what}: gradient")
     shape = (x.size, x.size) if isinstance(x, np.ndarray) else ()
     assert np.shape(reference) == shape, f"{what}: Hessian of shape {np.shape(reference)}"
     scale = 1.0 + np.max(np.abs(reference), initial=0.0)
@@ -150,7 +152,8 @@ def _check_hessian(case: oracles.Case, position: int, widths: tuple[int, ...]) -
     direction, weights = (case.random_like(rng, x) for _ in range(2))
 
     def along(t: float) -> float:
-        (entry,) = numbad.gradient(with_others_fixed(case, position), x + t * direction, zeros=True)
+        moved = np.asarray(x + t * direction) if isinstance(x, np.ndarray) else x + t * direction
+        (entry,) = numbad.gradient(with_others_fixed(case, position), moved, zeros=True)
         return inner(entry, weights)
 
     expected, error = oracles.ridders(along, 0.1 * program.step)

@@ -1,39 +1,49 @@
 """Programs that write to their arguments, run several times for their derivatives.
 
-Every run but the last works on copies, so that the arguments change once.
+Every run works on copies of the arguments as they were; behind the last one the copies are put
+back, so that the arguments change once.
 """
 
 from __future__ import annotations
 
 from numbad.ir import nodes as ir
-from numbad.ir import visit
 from numbad.ir.build import BlockBuilder
 from numbad.ir.types import INT64, Array
-from numbad.transform import directions
 from numbad.transform.arrays import copy_into
 
-
-def arguments(
-    function: ir.Function, written: frozenset[int], out: BlockBuilder
-) -> tuple[ir.Operand, ...]:
-    """Return arguments for one run: the function's parameters, copied where it writes to them."""
-    return tuple(
-        _copy(param, out) if position in written else param
-        for position, param in enumerate(function.params)
-    )
+Copies = dict[int, ir.Var]
 
 
-def run(function: ir.Function, out: BlockBuilder) -> list[ir.Operand]:
-    """Emit the function itself on its own parameters; return its results."""
-    body, results = visit.inline(function, function.params, out.fresh)
-    for statement in body:
-        out.emit(statement)
-    return list(results)
+def copies(function: ir.Function, written: frozenset[int], out: BlockBuilder) -> Copies:
+    """Emit the memory for copies of the parameters at ``written``; return it by position."""
+    return {position: _like(function.params[position], out) for position in sorted(written)}
 
 
-def _copy(param: ir.Var, out: BlockBuilder) -> ir.Var:
-    assert isinstance(param.type, Array)
-    shape = tuple(out.let(INT64, ir.Shape(param, axis)) for axis in range(param.type.ndim))
-    copied = directions.new_zeros(param.type, shape, out, param.name)
-    copy_into(out, copied, param)
-    return copied
+def arguments(function: ir.Function, copied: Copies, out: BlockBuilder) -> tuple[ir.Operand, ...]:
+    """Return arguments for one run: fresh copies of what the function writes to."""
+    for position, work in copied.items():
+        copy_into(out, work, function.params[position])
+    return tuple(copied.get(position, param) for position, param in enumerate(function.params))
+
+
+def put_back(
+    function: ir.Function, copied: Copies, values: list[ir.Operand], out: BlockBuilder
+) -> list[ir.Operand]:
+    """Write the copies back; return the last run's results, parameters as themselves."""
+    for position, work in copied.items():
+        copy_into(out, function.params[position], work)
+    written = {function.params[position] for position in copied}
+    return [
+        result if result in written else value
+        for result, value in zip(function.results, values, strict=True)
+    ]
+
+
+def _like(param: ir.Var, out: BlockBuilder) -> ir.Var:
+    """Return new memory like an array."""
+    type_ = param.type
+    assert isinstance(type_, Array)
+    shape = tuple(out.let(INT64, ir.Shape(param, axis)) for axis in range(type_.ndim))
+    made_type = Array(type_.dtype, type_.ndim, "F" if type_.layout == "F" else "C")
+    made = out.let(made_type, ir.Alloc(shape, None), param.name)
+    return made if made_type == type_ else out.let(type_, ir.Cast(made))

@@ -31,11 +31,13 @@ class Matrices:
     The entry takes the primal's parameters. It returns the primal's results and then one matrix per
     differentiated result and parameter for which ``blocks[result][parameter]`` holds; the others
     are zero. A matrix has one row per element of the result, one column per element of the
-    parameter, both in C order; of a diagonal, there is one vector instead.
+    parameter, both in C order; of a diagonal, there is one vector instead. A sweep carries
+    ``count`` directions.
     """
 
     program: ir.Program
     blocks: tuple[tuple[bool, ...], ...]
+    count: int
 
 
 def jacobian_columns(
@@ -71,7 +73,7 @@ def jacobian_columns(
     run = _Columns(primal.entry, chunk.entry, wrt, tangents, replace(chunks, count=count), diagonal)
     whole = ir.Program(run.entry(), {**primal.callees, **chunk.callees})
     made = without_unused_callees(simplify_program(whole, invariants=True))
-    return Matrices(made, run.blocks)
+    return Matrices(made, run.blocks, count)
 
 
 class _Columns:
@@ -91,6 +93,7 @@ class _Columns:
         self.name = chunks.name
         self.count = chunks.count
         self.written = chunks.written
+        self.copies: effects.Copies = {}
         self.diagonal = diagonal
         self.fresh = Fresh(visit.first_free_id(self.primal))
         self.blocks = tuple(
@@ -107,9 +110,9 @@ class _Columns:
         if isinstance(total, ir.Const) and total.value <= self.count:
             values, matrices = self._chunk(parts, seeds, arith.ZERO, None, out)
         else:
+            self.copies = effects.copies(self.primal, self.written, out)
             values, matrices = self._loop(parts, seeds, total, out)
-        if self.written:
-            values = effects.run(self.primal, out)
+            values = effects.put_back(self.primal, self.copies, values, out)
         return ir.Function(self.name, params, out.block(), (*values, *matrices), self.primal.origin)
 
     def _seeds(self, parts: list[Part], out: BlockBuilder) -> list[ir.Var | None]:
@@ -142,17 +145,14 @@ class _Columns:
     ) -> tuple[list[ir.Operand], list[ir.Operand]]:
         matrix_types = self._matrix_types()
         types: list[Type] = [*(r.type for r in self.primal.results), *matrix_types]
-        if self.written:
-            types = list(matrix_types)
         inners = [self.fresh.var(type_, "J" if is_memory(type_) else "y") for type_ in types]
         results = [self.fresh.var(inner.type, inner.name) for inner in inners]
         start, inner = self.fresh.var(INT64, "start"), out.nested()
         matrices = inners[len(types) - len(matrix_types) :]
         values, made = self._chunk(parts, seeds, start, matrices, inner)
-        following = list(made) if self.written else [*values, *made]
         carried = tuple(
             ir.Carried(var, ir.Undefined(var.type), value, result)
-            for var, value, result in zip(inners, following, results, strict=True)
+            for var, value, result in zip(inners, [*values, *made], results, strict=True)
         )
         stop = directions.at_least(total, arith.ONE, out)
         step = ir.Const(self.count, INT64)
@@ -181,7 +181,7 @@ class _Columns:
     ) -> tuple[list[ir.Operand], list[ir.Operand]]:
         """Run one chunk; return the primal's results and the matrices, made in the first chunk."""
         params = self.chunk.params
-        given = effects.arguments(self.primal, self.written, out)
+        given = effects.arguments(self.primal, self.copies, out)
         seeds = [
             self._seed(part, param, seed, start, out)
             for part, param, seed in zip(parts, params[len(given) :], shared, strict=True)

@@ -12,7 +12,7 @@ from dataclasses import replace
 from numbad.ir import nodes as ir
 from numbad.ir import visit
 from numbad.ir.build import BlockBuilder, Fresh
-from numbad.ir.types import BOOL, INT64, Array, is_memory
+from numbad.ir.types import BOOL, INT64, Array, Type, is_memory
 from numbad.transform import arith, directions, effects
 from numbad.transform.derivatives import Derivatives
 from numbad.transform.directions import Chunks
@@ -37,13 +37,13 @@ def jacobian_rows(
     reversed_ = reverse(primal, wrt, derivatives, seeded=(out,))
     blocks = (tuple(cotangent is not None for cotangent in reversed_.cotangents),)
     if not any(blocks[0]):
-        return Matrices(primal, blocks)
+        return Matrices(primal, blocks, chunks.count)
     batch = _batch(reversed_, out, chunks.name)
     count, batch = widened(batch, (len(primal.entry.params),), chunks.count)
     run = _Rows(primal.entry, batch.entry, wrt, replace(chunks, count=count), blocks[0])
     whole = ir.Program(run.entry(), {**primal.callees, **batch.callees})
     made = without_unused_callees(simplify_program(whole, invariants=True))
-    return Matrices(made, blocks)
+    return Matrices(made, blocks, count)
 
 
 def _batch(reversed_: Reversed, out: int, name: str) -> ir.Program:
@@ -115,59 +115,71 @@ class _Rows:
         self.name = chunks.name
         self.count = chunks.count
         self.written = chunks.written
+        self.copies: effects.Copies = {}
         self.fresh = Fresh(visit.first_free_id(primal))
 
     def entry(self) -> ir.Function:
-        """Return the loop over batches, until the number of rows that the first one found."""
+        """Return one batch, or a loop until the number of rows that the first batch found."""
         params, count = self.primal.params, len(self.primal.results)
         out = BlockBuilder(self.fresh)
         out.origin = self.primal.origin
         columns, _ = directions.parts([params[position] for position in self.wrt], out)
+        rows = self.batch.results[-1]
+        if isinstance(rows, ir.Const) and rows.value <= self.count:
+            _, made = self._chunk(arith.ZERO, columns, None, out)
+        else:
+            self.copies = effects.copies(self.primal, self.written, out)
+            made = self._loop(columns, out)
+            made[:count] = effects.put_back(self.primal, self.copies, made[:count], out)
+        return ir.Function(self.name, params, out.block(), tuple(made), self.primal.origin)
+
+    def _loop(self, columns: list[directions.Part], out: BlockBuilder) -> list[ir.Operand]:
+        count = len(self.primal.results)
+        kept: list[Type] = [result.type for result in self.primal.results]
         dtypes = [directions.plain_dtype(result.type) for result in self.batch.results[count:-1]]
-        matrix_types = [Array(dtype, 2, "C") for dtype in dtypes]
-        kept = [] if self.written else [result.type for result in self.primal.results]
-        types = [INT64, INT64, *kept, *matrix_types]
-        names = ["start", "rows", *("y" for _ in kept), *("J" for _ in matrix_types)]
+        types = [INT64, INT64, *kept, *(Array(dtype, 2, "C") for dtype in dtypes)]
+        names = ["start", "rows", *("y" for _ in kept), *("J" for _ in dtypes)]
         inners = [self.fresh.var(t, name) for t, name in zip(types, names, strict=True)]
         results = [self.fresh.var(t, name) for t, name in zip(types, names, strict=True)]
         before, body = out.nested(), out.nested()
         condition = before.call(BOOL, operator.lt, inners[0], inners[1])
-        following = self._body(inners[0], columns, inners[2 + len(kept) :], body)
+        rows, made = self._chunk(inners[0], columns, inners[2 + count :], body)
+        start = body.call(INT64, operator.add, inners[0], ir.Const(self.count, INT64))
         inits: list[ir.Operand] = [arith.ZERO, arith.ONE]
         inits += [ir.Undefined(type_) for type_ in types[2:]]
         carried = tuple(
-            ir.Carried(*each) for each in zip(inners, inits, following, results, strict=True)
+            ir.Carried(*each)
+            for each in zip(inners, inits, [start, rows, *made], results, strict=True)
         )
         out.emit(ir.While(carried, before.block(), condition, body.block(), out.origin))
-        values: list[ir.Operand] = list(results[2 : 2 + len(kept)])
-        if self.written:
-            values = effects.run(self.primal, out)
-        matrices = results[2 + len(kept) :]
-        return ir.Function(self.name, params, out.block(), (*values, *matrices), self.primal.origin)
+        return list(results[2:])
 
-    def _body(
+    def _chunk(
         self,
-        start: ir.Var,
+        start: ir.Operand,
         columns: list[directions.Part],
-        matrices: list[ir.Var],
+        matrices: list[ir.Var] | None,
         out: BlockBuilder,
-    ) -> list[ir.Operand]:
-        given = effects.arguments(self.primal, self.written, out)
+    ) -> tuple[ir.Operand, list[ir.Operand]]:
+        """Run one batch; return the number of all rows, and the primal's results and the matrices.
+
+        The matrices are those of the batch before, new ones in the first.
+        """
+        given = effects.arguments(self.primal, self.copies, out)
         units = self._units(out)
         body, results = visit.inline(self.batch, (*given, units, start), self.fresh)
         for statement in body:
             out.emit(statement)
         count = len(self.primal.results)
         rows = results[-1]
-        is_first = out.call(BOOL, operator.eq, start, arith.ZERO)
-        made: list[ir.Operand] = []
-        for part, x_bar, earlier in zip(columns, results[count:-1], matrices, strict=True):
-            matrix = self._matrix(earlier, (rows, part.size), is_first, out)
+        made = list(results[:count])
+        for position, (part, x_bar) in enumerate(zip(columns, results[count:-1], strict=True)):
+            type_ = Array(directions.plain_dtype(x_bar.type), 2, "C")
+            earlier = None if matrices is None else matrices[position]
+            matrix = self._matrix(type_, earlier, (rows, part.size), start, out)
             self._fill(matrix, replace(part, value=x_bar), start, rows, out)
             made.append(matrix)
-        following = out.call(INT64, operator.add, start, ir.Const(self.count, INT64))
-        values = [] if self.written else list(results[:count])
-        return [following, rows, *values, *made]
+        return rows, made
 
     def _units(self, out: BlockBuilder) -> ir.Var:
         """Return the array whose item ``k`` is the seed of lane ``k``."""
@@ -180,13 +192,19 @@ class _Rows:
         return units
 
     def _matrix(
-        self, earlier: ir.Var, extents: tuple[ir.Operand, ...], is_first: ir.Var, out: BlockBuilder
+        self,
+        type_: Array,
+        earlier: ir.Var | None,
+        extents: tuple[ir.Operand, ...],
+        start: ir.Operand,
+        out: BlockBuilder,
     ) -> ir.Var:
+        if earlier is None:
+            return out.let(type_, ir.Alloc(extents, None), "J")
+        is_first = out.call(BOOL, operator.eq, start, arith.ZERO)
         then = out.nested()
-        assert isinstance(earlier.type, Array)
-        fill = arith.zero(earlier.type.dtype)
-        new = then.let(earlier.type, ir.Alloc(extents, fill), "J")
-        result = self.fresh.var(earlier.type, "J")
+        new = then.let(type_, ir.Alloc(extents, None), "J")
+        result = self.fresh.var(type_, "J")
         merge = ir.Merge(result, new, earlier)
         out.emit(ir.If(is_first, then.block(), (), (merge,), out.origin))
         return result
@@ -195,7 +213,7 @@ class _Rows:
         self,
         matrix: ir.Var,
         part: directions.Part,
-        start: ir.Var,
+        start: ir.Operand,
         rows: ir.Operand,
         out: BlockBuilder,
     ) -> None:
