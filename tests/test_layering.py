@@ -79,6 +79,7 @@ ALLOWED = {
         "store.files",
     ),
     "numba_passes": (),
+    "interop": ("api", "errors", "hessians", "jacobians"),
     "numba_cache": ("store.files", "store.fingerprint"),
     "store": (
         *("compilation", "custom.declare", "emit", "numba_bridge", "paths", "pipeline"),
