@@ -18,6 +18,7 @@ from numbad.api import (
     vjp,
     withgradient,
 )
+from numbad.buffers import Buffer
 from numbad.config import config
 from numbad.custom.declare import adjoint, custom_rule, nograd, refresh
 from numbad.errors import DifferentiationError, GradsKeyError
@@ -34,11 +35,12 @@ from numbad.markers import Const, dropgrad, forwarddiff, ignore_derivatives
 from numbad.parameters import Grads, Params, copyto
 from numbad.show import code_adjoint, code_primal, code_tangent
 from numbad.testing import check_grads
-from numbad.utilities import hook, isderiving, nestlevel, showgrad
+from numbad.utilities import checkpointed, hook, isderiving, nestlevel, showgrad
 
 __version__ = "0.1.0"
 
 __all__ = [
+    "Buffer",
     "Const",
     "DifferentiationError",
     "Grads",
@@ -48,6 +50,7 @@ __all__ = [
     "ValueGradHess",
     "adjoint",
     "check_grads",
+    "checkpointed",
     "code_adjoint",
     "code_primal",
     "code_tangent",

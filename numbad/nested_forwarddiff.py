@@ -58,7 +58,7 @@ class ForwardDiff:
             return builder.apply(function, [x], {}, node)
         self._check(builder, walked, wrt, node)
         lanes = self._lanes(walked, wrt, int(builder.as_static(given)))
-        plain = _with_new_memory(walked.function)
+        plain = with_new_memory(walked.function)
         primal = ir.Program(plain, dict(builder.callees))
         outs = tuple(
             position
@@ -75,7 +75,7 @@ class ForwardDiff:
             _Backward(plain, kept, made, wrt, outs).function(),
             wrt,
             (),
-            self._tangent(builder, primal, wrt),
+            whole_tangent(builder, primal, wrt, self.derivatives),
             wrt,
         )
         name = unused_name(builder, "forwarddiff")
@@ -115,32 +115,35 @@ class ForwardDiff:
         numbers = all(not is_memory(params[position].type) for position in wrt)
         return chunks.lanes_for(len(wrt) if numbers else _LANES_UNKNOWN, threshold)
 
-    def _tangent(self, builder: Builder, primal: ir.Program, wrt: tuple[int, ...]) -> ir.Function:
-        """Return the function with tangents, of which each result that can have one has one."""
-        tangent = forward(primal, wrt, self.derivatives, "forwarddiff_tangent")
-        entry = adopted(builder, tangent.program)
-        count = len(primal.entry.results)
-        out = BlockBuilder(Fresh(visit.first_free_id(entry)))
-        out.origin = entry.origin
-        found = iter(entry.results[count:])
-        tangents: list[ir.Operand] = []
-        for result, is_varied in zip(entry.results[:count], tangent.varied, strict=True):
-            type_ = tangent_type(result.type)
-            if is_varied:
-                tangents.append(next(found))
-            elif isinstance(type_, Array):
-                (part,), _ = directions.parts([result], out)
-                tangents.append(directions.new_zeros(type_, part.shape, out, ""))
-            elif type_ is not None:
-                tangents.append(arith.zero(type_))
-        return replace(
-            entry,
-            body=entry.body + out.block(),
-            results=entry.results[:count] + tuple(tangents),
-        )
+
+def whole_tangent(
+    builder: Builder, primal: ir.Program, wrt: tuple[int, ...], derivatives: Derivatives
+) -> ir.Function:
+    """Return the function with tangents, of which each result that can have one has one."""
+    tangent = forward(primal, wrt, derivatives, f"{primal.entry.name}_tangent")
+    entry = adopted(builder, tangent.program)
+    count = len(primal.entry.results)
+    out = BlockBuilder(Fresh(visit.first_free_id(entry)))
+    out.origin = entry.origin
+    found = iter(entry.results[count:])
+    tangents: list[ir.Operand] = []
+    for result, is_varied in zip(entry.results[:count], tangent.varied, strict=True):
+        type_ = tangent_type(result.type)
+        if is_varied:
+            tangents.append(next(found))
+        elif isinstance(type_, Array):
+            (part,), _ = directions.parts([result], out)
+            tangents.append(directions.new_zeros(type_, part.shape, out, ""))
+        elif type_ is not None:
+            tangents.append(arith.zero(type_))
+    return replace(
+        entry,
+        body=entry.body + out.block(),
+        results=entry.results[:count] + tuple(tangents),
+    )
 
 
-def _with_new_memory(function: ir.Function) -> ir.Function:
+def with_new_memory(function: ir.Function) -> ir.Function:
     """Copy what the function returns of its parameters' memory."""
     out = BlockBuilder(Fresh(visit.first_free_id(function)))
     out.origin = function.origin

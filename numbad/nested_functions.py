@@ -7,12 +7,15 @@ of the call.
 from __future__ import annotations
 
 import ast
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
+from numbad.frontend import conversion, templates
 from numbad.frontend.builder import Builder
+from numbad.frontend.templates import Template
 from numbad.frontend.updates import check_confined
-from numbad.frontend.values import OperandValue, StaticValue, TupleValue, Value
+from numbad.frontend.values import Value
 from numbad.ir import nodes as ir
 from numbad.ir import visit
 from numbad.ir.types import tangent_type
@@ -24,32 +27,43 @@ class Walked:
 
     function: ir.Function
     actual: tuple[ir.Operand, ...]
-    result: Value
+    result: Template
 
 
 def operands_of(builder: Builder, value: Value) -> list[ir.Operand]:
     """Return the run-time parts of a value, in order."""
-    if isinstance(value, StaticValue):
-        return []
-    items = builder.as_sequence(value)
-    if items is not None:
-        return [operand for item in items for operand in operands_of(builder, item)]
-    return [builder.as_operand(value)]
+    template = templates.template_of(value, builder.state, set())
+    return conversion.operands(builder, value, template, builder.state)
 
 
-def rebuilt(builder: Builder, value: Value, operands: list[ir.Operand]) -> Value:
-    """Return the value with its run-time parts replaced, taken from the front of the list."""
-    if isinstance(value, StaticValue):
-        return value
-    items = builder.as_sequence(value)
-    if items is not None:
-        parts = tuple(rebuilt(builder, item, operands) for item in items)
-        return TupleValue(parts, getattr(value, "cls", None))
-    return OperandValue(operands.pop(0))
+def rebuilt(builder: Builder, value: Template, operands: list[ir.Operand]) -> Value:
+    """Return the value with its run-time parts replaced, taken from the front of the list.
+
+    It may also be the shape of one.
+    """
+    template = value
+    if not isinstance(value, templates.Joined):
+        template = templates.template_of(value, builder.state, set())
+    return conversion.instantiate(builder, template, _taken(operands))
 
 
-def walk(builder: Builder, function: Value, args: list[Value], node: ast.AST | None) -> Walked:
-    """Walk a call of a function value as an IR function of its own."""
+def _taken(operands: list[ir.Operand]) -> Iterator[ir.Operand]:
+    while operands:
+        yield operands.pop(0)
+
+
+def walk(
+    builder: Builder,
+    function: Value,
+    args: list[Value],
+    node: ast.AST | None,
+    *,
+    levels: int = 1,
+) -> Walked:
+    """Walk a call of a function value as an IR function of its own.
+
+    ``levels`` is how many more derivatives are taken of it than of the code around.
+    """
     actual = [operand for arg in args for operand in operands_of(builder, arg)]
     params = [
         builder.fresh.var(operand.type, operand.name if isinstance(operand, ir.Var) else "x")
@@ -59,11 +73,12 @@ def walk(builder: Builder, function: Value, args: list[Value], node: ast.AST | N
     inner_args = [rebuilt(builder, arg, remaining) for arg in args]
     outer_state = builder.state
     builder.state = outer_state.copy()
-    builder.nest_level += 1
+    builder.nest_level += levels
     with builder.nested() as block:
         result = builder.apply(function, inner_args, {}, node)
         results = tuple(operands_of(builder, result))
-    builder.nest_level -= 1
+        shape = templates.template_of(result, builder.state, set())
+    builder.nest_level -= levels
     check_confined(builder, outer_state, "A function that is differentiated here", node)
     builder.state = outer_state
     body = builder.resolve(block.block())
@@ -72,7 +87,7 @@ def walk(builder: Builder, function: Value, args: list[Value], node: ast.AST | N
     defined = visit.defined_vars(body) | set(params)
     captured = sorted(used - defined, key=lambda var: var.id)
     walked = ir.Function("inner", (*params, *captured), body, results, builder.origin(node))
-    return Walked(walked, (*actual, *captured), result)
+    return Walked(walked, (*actual, *captured), shape)
 
 
 def splice(

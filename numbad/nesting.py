@@ -19,9 +19,20 @@ from numbad.custom import declare, hooks
 from numbad.custom.calls import Handler as RuleHandler
 from numbad.errors import NonScalarOutput, UnsupportedSyntax
 from numbad.frontend.builder import Builder
-from numbad.frontend.values import NONE, OperandValue, StaticValue, TupleValue, Value
+from numbad.frontend.values import (
+    NONE,
+    DictObject,
+    ListObject,
+    OperandValue,
+    RecordObject,
+    Ref,
+    StaticValue,
+    TupleValue,
+    Value,
+)
 from numbad.ir import nodes as ir
 from numbad.ir.types import Array, Scalar, Type, is_complex, is_memory, tangent_type
+from numbad.nested_checkpoints import Checkpoints
 from numbad.nested_forwarddiff import ForwardDiff
 from numbad.nested_functions import (
     leaf_positions,
@@ -32,6 +43,7 @@ from numbad.nested_functions import (
     walk,
 )
 from numbad.nested_matrices import MatrixVerbs
+from numbad.results import record_class
 from numbad.rules import registry
 from numbad.rules.forms import ZeroDerivative
 from numbad.transform import arith
@@ -67,6 +79,7 @@ class Nesting:
             hessians.diaghessian: matrices.diaghessian,
             hessians.hvp: matrices.hvp,
             markers.forwarddiff: ForwardDiff(self.derivatives).call,
+            utilities.checkpointed: Checkpoints(self.derivatives).call,
             api.gradient: self.gradient,
             api.withgradient: self.withgradient,
             api.jvp: self.jvp,
@@ -166,13 +179,24 @@ class Nesting:
         """Return the gradient for one argument, and the number of the next leaf."""
         if isinstance(value, StaticValue):
             return NONE, number
+        contents = builder.object(value) if isinstance(value, Ref) else None
         items = builder.as_sequence(value)
+        if isinstance(contents, DictObject | RecordObject):
+            items = contents.items
         if items is not None:
             parts = []
             for item in items:
                 part, number = self._entry(builder, item, number, by_leaf, zeros)
                 parts.append(part)
-            return TupleValue(tuple(parts), getattr(value, "cls", None)), number
+            match contents:
+                case DictObject(keys):
+                    return builder.new_object(DictObject(keys, tuple(parts))), number
+                case RecordObject(cls, names):
+                    return TupleValue(tuple(parts), record_class(cls.__name__, names)), number
+                case ListObject():
+                    return builder.new_list(parts), number
+                case _:
+                    return TupleValue(tuple(parts), getattr(value, "cls", None)), number
         cotangent = by_leaf.get(number)
         if cotangent is not None:
             return OperandValue(cotangent), number + 1

@@ -94,3 +94,41 @@ def shown(name: str, x: Any) -> Any:
     """Return ``x``: what ``showgrad`` stands for once the name is known."""
     del name
     return x
+
+
+def checkpointed(f: Callable[..., Any], *xs: Any) -> Any:
+    """Return ``f(*xs)``; nothing of the call is kept for the backward sweep but its arguments.
+
+    Parameters
+    ----------
+    f : callable
+        Run again in the backward sweep, once per pull. What it takes from around it is
+        differentiated too. It may write to arrays that it is given: they are copied before.
+    *xs : numbers, arrays and containers of these
+
+    Returns
+    -------
+    What ``f`` returns.
+
+    Raises
+    ------
+    DifferentiationError
+        ``f`` draws random numbers, which would be drawn again.
+
+    Notes
+    -----
+    The memory of a chain of calls is that of their arguments and of one call at a time; the primal
+    runs twice. Griewank & Walther, *Evaluating Derivatives* (2008), chapter 12.
+
+    Examples
+    --------
+    >>> import numbad
+    >>> def power(x, n):
+    ...     y = 1.0
+    ...     for _ in range(n):
+    ...         y = y * x
+    ...     return y
+    >>> numbad.gradient(lambda x: numbad.checkpointed(power, x, 3) ** 2, 2.0)
+    (192.0,)
+    """
+    return f(*xs)

@@ -177,10 +177,6 @@ def grows_while_looping(x):
     return values[0]
 
 
-def always_raises(x):
-    raise ValueError("no")
-
-
 def leaves_generator(x):
     def g():
         for v in x:
@@ -218,7 +214,6 @@ CASES = [
     (text_plus_number, ("a", 2.0), TypeInferenceFailed, "`+` cannot be applied to 'a'"),
     (returns_function, (2.0,), UnsupportedSyntax, "returns the function"),
     (grows_while_looping, (x5,), UnsupportedSyntax, "changes its length while a loop"),
-    (always_raises, (2.0,), TypeInferenceFailed, "raises an exception on every path"),
     (leaves_generator, (x5,), UnsupportedSyntax, "generator is left early"),
 ]
 
