@@ -21,7 +21,7 @@ from numbad.api import (
 from numbad.buffers import Buffer
 from numbad.config import config
 from numbad.custom.declare import adjoint, custom_rule, nograd, refresh
-from numbad.errors import DifferentiationError, GradsKeyError
+from numbad.errors import DifferentiationError, GradsKeyError, SparsityMismatch
 from numbad.hessians import (
     ValueGradHess,
     diaghessian,
@@ -34,6 +34,9 @@ from numbad.jacobians import jacobian, withjacobian
 from numbad.markers import Const, dropgrad, forwarddiff, ignore_derivatives
 from numbad.parameters import Grads, Params, copyto
 from numbad.show import code_adjoint, code_primal, code_tangent
+from numbad.sparse.coloring import Coloring
+from numbad.sparse.evaluate import hessian_sparsity, jacobian_sparsity
+from numbad.sparse.pattern import SparsityPattern
 from numbad.testing import check_grads
 from numbad.utilities import checkpointed, hook, isderiving, nestlevel, showgrad
 
@@ -41,11 +44,14 @@ __version__ = "0.1.0"
 
 __all__ = [
     "Buffer",
+    "Coloring",
     "Const",
     "DifferentiationError",
     "Grads",
     "GradsKeyError",
     "Params",
+    "SparsityMismatch",
+    "SparsityPattern",
     "ValueAndGrad",
     "ValueGradHess",
     "adjoint",
@@ -65,11 +71,13 @@ __all__ = [
     "gradient",
     "hessian",
     "hessian_reverse",
+    "hessian_sparsity",
     "hook",
     "hvp",
     "ignore_derivatives",
     "isderiving",
     "jacobian",
+    "jacobian_sparsity",
     "jvp",
     "nestlevel",
     "nograd",

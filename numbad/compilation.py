@@ -28,9 +28,9 @@ class Request:
     """What is compiled: a function for argument trees, in one mode.
 
     ``mode`` is ``"primal"``, ``"gradient"``, ``"pullback"``, ``"tangent"`` or one of
-    ``MATRIX_MODES``; ``wrt`` lists the positions of the positional arguments that are
-    differentiated, ``live`` those of the entry's parameters that are besides; ``lanes`` is how many
-    directions a sweep of a matrix mode carries.
+    ``MATRIX_MODES`` and ``SPARSE_MODES``; ``wrt`` lists the positions of the positional arguments
+    that are differentiated, ``live`` those of the entry's parameters that are besides; ``lanes`` is
+    how many directions a sweep of these modes carries.
     """
 
     function: Callable[..., Any]
@@ -42,6 +42,7 @@ class Request:
     live: tuple[int, ...] = ()
 
 
+SPARSE_MODES = ("pattern", "hessian pattern", "products", "row products", "hessian products")
 MATRIX_MODES = (
     "jacobian columns",
     "jacobian rows",

@@ -223,6 +223,19 @@ class InvalidRule(DifferentiationError):
     default_remedy = "See docs/rules-for-users.md for what a rule takes and returns."
 
 
+class SparsityMismatch(DifferentiationError):
+    """A derivative matrix has entries outside of the sparsity pattern that was given for it."""
+
+    code = "NB304"
+    default_why = (
+        "Entries outside of the pattern are added to others; a branch may be taken at this point\n"
+        "that was not taken where the pattern was found."
+    )
+    default_remedy = (
+        'Find the pattern here, with sparsity="auto", or join patterns of several points: a | b.'
+    )
+
+
 class CompilationFailed(DifferentiationError):
     """Numba could not compile the generated code."""
 

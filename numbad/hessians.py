@@ -36,6 +36,7 @@ def hessian(
     x: Any,
     order: str = "C",
     chunk_threshold: int = 12,
+    sparsity: Any = None,
     *,
     engine: str | None = None,
     **kwargs: Any,
@@ -52,6 +53,8 @@ def hessian(
         Order in which the elements of ``x`` are numbered.
     chunk_threshold : int
         As for ``jacobian``.
+    sparsity : "auto", SparsityPattern, Coloring or sparse matrix, optional
+        Return a sparse matrix, as ``jacobian`` does: see ``hessian_sparsity``.
     engine, **kwargs
         As for ``gradient``.
 
@@ -59,7 +62,7 @@ def hessian(
     -------
     float or ndarray
         Shape (n, n) for an array of n elements, a number for a number. Zeros where there is no
-        path.
+        path. With ``sparsity`` a ``scipy.sparse.csr_matrix``.
 
     Raises
     ------
@@ -79,9 +82,7 @@ def hessian(
     array([[0., 1.],
            [1., 0.]])
     """
-    return withhessian(
-        f, x, order=order, chunk_threshold=chunk_threshold, engine=engine, **kwargs
-    ).hess
+    return withhessian(f, x, order, chunk_threshold, sparsity, engine=engine, **kwargs).hess
 
 
 def withhessian(
@@ -89,6 +90,7 @@ def withhessian(
     x: Any,
     order: str = "C",
     chunk_threshold: int = 12,
+    sparsity: Any = None,
     *,
     engine: str | None = None,
     **kwargs: Any,
@@ -101,6 +103,12 @@ def withhessian(
     >>> numbad.withhessian(lambda x: x**3, 2.0)
     ValueGradHess(val=8.0, grad=12.0, hess=12.0)
     """
+    if sparsity is not None:
+        from numbad.sparse.evaluate import Subject, sparse_hessian
+
+        calls.check_engine(engine)
+        subject = Subject(f, (x,), kwargs, None, order, "hessian")
+        return ValueGradHess(*sparse_hessian(subject, sparsity, chunk_threshold))
     return _whole(f, x, "hessian columns", order, chunk_threshold, engine, kwargs)
 
 

@@ -18,12 +18,13 @@ from numbad.structure import Leaf, Tree, describe, unflatten
 from numbad.writeback import prepare
 
 
-def jacobian(
+def jacobian(  # noqa: PLR0913 - options by keyword
     f: Callable[..., Any],
     *args: Any,
     mode: str = "auto",
     order: str = "C",
     chunk_threshold: int = 12,
+    sparsity: Any = None,
     out: Any = None,
     wrt: Any = None,
     engine: str | None = None,
@@ -46,6 +47,9 @@ def jacobian(
     chunk_threshold : int
         Most directions per sweep, at most 64; rounded up to a power of two, see
         ``numbad.chunks.lanes_for``. The result does not depend on it but for rounding.
+    sparsity : "auto", SparsityPattern, Coloring or sparse matrix, optional
+        Return sparse matrices: see ``jacobian_sparsity``. ``"auto"`` finds the pattern anew in
+        each call. One that is given is checked: entries outside of it are an error.
     out : ndarray or tuple of ndarray, optional
         Where to put the matrices; one per argument, None for a new one.
     wrt, engine
@@ -64,6 +68,8 @@ def jacobian(
     ------
     NonScalarOutput
         ``f`` returns something else than a real number or array.
+    SparsityMismatch
+        There are entries outside of the pattern that was given.
     DifferentiationError
         ``f`` cannot be differentiated, or would print or draw random numbers several times.
 
@@ -84,6 +90,7 @@ def jacobian(
         mode=mode,
         order=order,
         chunk_threshold=chunk_threshold,
+        sparsity=sparsity,
         out=out,
         wrt=wrt,
         engine=engine,
@@ -91,12 +98,13 @@ def jacobian(
     ).grad
 
 
-def withjacobian(
+def withjacobian(  # noqa: PLR0913 - options by keyword
     f: Callable[..., Any],
     *args: Any,
     mode: str = "auto",
     order: str = "C",
     chunk_threshold: int = 12,
+    sparsity: Any = None,
     out: Any = None,
     wrt: Any = None,
     engine: str | None = None,
@@ -117,6 +125,13 @@ def withjacobian(
     """
     if mode not in ("auto", "forward", "reverse"):
         raise ValueError(f"mode must be 'auto', 'forward' or 'reverse', not {mode!r}.")
+    if sparsity is not None:
+        if out is not None:
+            raise ValueError("sparse matrices are made anew: `out` does not go with `sparsity`.")
+        from numbad.sparse.evaluate import Subject, sparse_jacobian
+
+        subject = Subject(f, args, kwargs, wrt, order)
+        return ValueAndGrad(*sparse_jacobian(subject, sparsity, mode, chunk_threshold))
     check_order(order)
     if (params := sole_params(args)) is not None:
         pull = pullback(f, params, engine=engine, zeros=True, **kwargs)

@@ -16,7 +16,7 @@ from typing import Any
 from numbad.analysis import activity as activity_analysis
 from numbad.analysis.memory import Memory
 from numbad.analysis.regions import analyse as analyse_regions
-from numbad.compilation import MATRIX_MODES, Built, Compilation, Request
+from numbad.compilation import MATRIX_MODES, SPARSE_MODES, Built, Compilation, Request
 from numbad.config import config
 from numbad.custom import declare
 from numbad.emit.load import load_module
@@ -34,6 +34,7 @@ from numbad.numba_bridge import compiler_lock
 from numbad.store import fingerprint
 from numbad.structure import Leaf, Mapping_, Record, Sequence_, Static, Tree, leaves
 from numbad.transform.barriers import without_barriers
+from numbad.transform.compressed import compressed_columns, compressed_rows
 from numbad.transform.derivatives import Derivatives
 from numbad.transform.directions import Chunks
 from numbad.transform.forward import forward
@@ -45,6 +46,7 @@ from numbad.transform.matrices import (
     hessian_product,
     hessian_rows,
 )
+from numbad.transform.pattern import pattern
 from numbad.transform.reverse import joint, reverse, split, without_unused_callees
 from numbad.transform.simplify import simplify_program
 
@@ -75,6 +77,8 @@ def _compile(request: Request) -> Compilation:
             return _jacobian(request, built)
         case "hessian product":
             return _hessian_product(request, built)
+        case mode if mode in SPARSE_MODES:
+            return _sparse(request, built)
         case mode:
             assert mode in MATRIX_MODES, f"no mode {mode}"
             return _hessian(request, built)
@@ -344,6 +348,36 @@ def _hessian_product(request: Request, built: Built) -> Compilation:
         connected=_paths(built.program.entry, wrt, (0,)),
         blocks=(present,),
     )
+
+
+def _sparse(request: Request, built: Built) -> Compilation:
+    """Compile column sets, or products with the columns or rows of each colour.
+
+    Of the Jacobian of the result, or of the gradient.
+    """
+    chunks = _chunks(request, built)
+    if request.mode.startswith("hessian"):
+        _check_scalar_result(built, "hessian")
+        asked = _differentiated(request, built)
+        gradient = gradient_program(built.program, asked, derivatives, f"{chunks.name}_gradient")
+        program, wrt = gradient.program, gradient.wrt
+        out = gradient.count
+    else:
+        program, out = _with_array_result(built), 0
+        asked = wrt = _differentiated(request, built)
+        built = replace(built.with_program(program), result=_array_result(built))
+    facts: dict[str, Any] = {
+        "differentiated": asked,
+        "active": tuple(position in wrt for position in asked),
+    }
+    if not wrt:
+        return _finish(request, built, program, **facts)
+    if request.mode.endswith("pattern"):
+        made = pattern(program, wrt, (out,), derivatives, chunks.name)
+    else:
+        compressed = compressed_rows if request.mode == "row products" else compressed_columns
+        made = compressed(program, wrt, out, chunks, derivatives)
+    return _finish(request, built, made, **facts)
 
 
 def _finish(request: Request, built: Built, program: ir.Program, **facts: Any) -> Compilation:

@@ -96,6 +96,15 @@ GOLDEN = {
               ^^^^^^^^
           See docs/rules-for-users.md for what a rule takes and returns.
           See docs/errors.md#NB303""",
+    "SparsityMismatch": """
+        NB304 SparsityMismatch: It does not work.
+          model.py:7:5
+              y = g(x)
+              ^^^^^^^^
+          Entries outside of the pattern are added to others; a branch may be taken at this point
+          that was not taken where the pattern was found.
+          Find the pattern here, with sparsity="auto", or join patterns of several points: a | b.
+          See docs/errors.md#NB304""",
     "CompilationFailed": """
         NB401 CompilationFailed: It does not work.
           model.py:7:5

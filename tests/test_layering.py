@@ -80,6 +80,10 @@ ALLOWED = {
     ),
     "numba_passes": (),
     "interop": ("api", "errors", "hessians", "jacobians"),
+    "sparse": (
+        *("calls", "chunks", "compilation", "errors", "jacobians", "kernels", "parameters"),
+        *("structure", "writeback"),
+    ),
     "numba_cache": ("store.files", "store.fingerprint"),
     "store": (
         *("compilation", "custom.declare", "emit", "numba_bridge", "paths", "pipeline"),
