@@ -388,6 +388,10 @@ def literal_type(value: Any) -> nt.Type | None:
     try:
         return numba.typeof(value)
     except (TypeError, ValueError, NumbaError):
+        pass
+    try:
+        return cpu_target.typing_context.resolve_value_type(value)
+    except (TypeError, ValueError, NumbaError):
         return None
 
 

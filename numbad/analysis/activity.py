@@ -10,7 +10,7 @@ a different SSA value, and memory is one node per alias class, which errs on the
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Hashable, Iterable
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass, field
 
 from numbad.analysis.memory import Memory
@@ -58,6 +58,22 @@ def _key(memory: Memory, var: ir.Var) -> Hashable:
     return memory.of(var) if is_memory(var.type) else var
 
 
+@dataclass(frozen=True)
+class Steep:
+    """What reaches functions whose slope can be infinite where the value is finite.
+
+    Attributes
+    ----------
+    arguments : callable
+        The arguments of a call in which it is steep.
+    values : sequence of ir.Operand
+        Values that reach steep functions outside the block.
+    """
+
+    arguments: DifferentiableArguments
+    values: Sequence[ir.Operand] = ()
+
+
 def analyse(
     block: ir.Block,
     memory: Memory,
@@ -66,18 +82,17 @@ def analyse(
     differentiable: DifferentiableArguments,
     *,
     casts: bool = False,
-    steep: DifferentiableArguments | None = None,
-    steep_values: Iterable[ir.Operand] = (),
+    steep: Steep | None = None,
 ) -> Activity:
     """Return the activity of the values of a block for the given inputs and outputs.
 
     ``casts`` lets conversions to integers, whose slope is zero, count as dependence, and barriers
-    not. ``steep`` names the arguments of a call in which it is steep, ``steep_values`` are values
-    that reach steep functions outside the block.
+    not. ``steep`` names what reaches steep functions.
     """
     forward: dict[Hashable, set[Hashable]] = defaultdict(set)
     backward: dict[Hashable, set[Hashable]] = defaultdict(set)
-    exposed = [_key(memory, value) for value in steep_values if isinstance(value, ir.Var)]
+    outside = steep.values if steep else ()
+    exposed = [_key(memory, value) for value in outside if isinstance(value, ir.Var)]
 
     def depends(target: ir.Operand, source: ir.Operand) -> None:
         if not (isinstance(target, ir.Var) and isinstance(source, ir.Var)):
@@ -93,7 +108,7 @@ def analyse(
             case ir.Let(target, ir.Call() as call):
                 for argument in differentiable(call, target):
                     depends(target, argument)
-                for argument in steep(call, target) if steep else ():
+                for argument in steep.arguments(call, target) if steep else ():
                     if isinstance(argument, ir.Var):
                         exposed.append(_key(memory, argument))
             case ir.Let(_, ir.Invoke(is_barrier=True)) if casts:

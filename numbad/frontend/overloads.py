@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from numbad import numba_bridge
 from numbad.errors import NoRule
 from numbad.frontend import bindings
+from numbad.frontend.generated import keeping_texts
 from numbad.frontend.values import OperandValue, StaticValue, TupleValue, Value
 from numbad.ir import nodes as ir
 
@@ -35,7 +36,8 @@ def implementation(
     named = {name: _numba_type(builder, value) for name, value in kwargs.items()}
     found = None
     if None not in types and None not in named.values():
-        found = numba_bridge.overload_of(function, types, named)
+        with keeping_texts():
+            found = numba_bridge.overload_of(function, types, named)
     if found is None:
         raise NoRule(
             f"`{function.__name__}` cannot be differentiated.",

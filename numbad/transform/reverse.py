@@ -179,8 +179,9 @@ def sweeps(
         inputs,
         request.outputs,
         derivatives.differentiable,
-        steep=derivatives.steep_arguments,
-        steep_values=_steep_outside(request, derivatives, pairs),
+        steep=activity_analysis.Steep(
+            derivatives.steep_arguments, _steep_outside(request, derivatives, pairs)
+        ),
     )
     augmented = augment(function, plain, activity, fresh, pairs, tape_lists, shadows)
     params = function.params + tuple(shadows.values()) + tape_lists

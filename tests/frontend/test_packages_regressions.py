@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import math
 from typing import Any
 
@@ -296,3 +297,34 @@ first = lambda x: x * 2.0; second = lambda x: x * 3.0  # noqa: E702, E731
 def test_several_statements_on_one_line():
     assert numbad.gradient(first, 1.0) == (2.0,)
     assert numbad.gradient(second, 1.0) == (3.0,)
+
+
+# --- overloads written out as text --------------------------------------------------------------
+
+
+def combine():
+    pass
+
+
+@overload(combine)
+def written_out(function, items):
+    calls = ", ".join(f"function(items[{i}])" for i in range(len(items)))
+    text = f"def combined(function, items): return ({calls}, )"
+    space = {}
+    exec(compile(ast.parse(text), "x", "exec"), space)
+    return space["combined"]
+
+
+@numba.njit
+def square(x):
+    return x * x
+
+
+@numba.njit
+def sum_of_squares(x, y):
+    a, b = combine(square, (x, y))
+    return a + b
+
+
+def test_overload_made_by_exec():
+    assert numbad.gradient(sum_of_squares, 2.0, 3.0) == (4.0, 6.0)

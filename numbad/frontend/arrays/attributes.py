@@ -29,7 +29,7 @@ from numbad.frontend.arrays.signature import bind, is_given, static_axes, static
 from numbad.frontend.arrays.subscripts import FULL, At, Item
 from numbad.frontend.arrays.support import Index, Node, arithmetic, integer, is_none, value_of
 from numbad.frontend.arrays.views import contiguous, reshape, subview, transpose
-from numbad.frontend.values import StaticValue, TupleValue, Value
+from numbad.frontend.values import StaticValue, TupleValue, Value, is_array
 from numbad.ir import nodes as ir
 from numbad.ir.types import Array, Scalar
 
@@ -73,6 +73,15 @@ def nbytes(builder: Builder, array: Value, node: Node) -> Value:
     count = total(builder, lengths(builder, array)).operand
     bytes_each = integer(_numpy_dtype(array).itemsize)
     return value_of(arithmetic(builder, operator.mul, count, bytes_each))
+
+
+@handles(np.result_type)
+def result_type(builder: Builder, args: list[Value], kwargs: dict[str, Value], node: Node) -> Value:
+    """``np.result_type`` of arrays, numbers and dtypes."""
+    known = [
+        _numpy_dtype(arg) if is_array(arg) else builder.as_static(arg, "A dtype") for arg in args
+    ]
+    return StaticValue(np.result_type(*known))
 
 
 def _numpy_dtype(array: Value) -> np.dtype[np.generic]:
