@@ -340,11 +340,10 @@ class _Reusable:
         several = isinstance(self.wrt, tuple | list)
         options: dict[str, Value] = {"wrt": StaticValue(self.wrt)}
         val, found = self.nesting._gradient(builder, self.function, args, options, node)
-        positions = [
-            positions(item, len(args), builder, node)[0]
+        picked = tuple(
+            found.items[positions(item, len(args), builder, node)[0]]
             for item in (self.wrt if several else (self.wrt,))
-        ]
-        picked = tuple(found.items[position] for position in positions)
+        )
         result: Value = TupleValue(picked) if several else picked[0]
         return TupleValue((val, result)) if self.with_value else result
 

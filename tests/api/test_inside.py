@@ -68,3 +68,11 @@ def test_an_argument_without_a_path_has_gradient_zero():
 
     assert slope(3.0, 4.0) == 0.0
     np.testing.assert_array_equal(slope(3.0, np.ones(2)), np.zeros(2))
+
+
+def test_reusable_derivatives_are_differentiated():
+    cube = numbad.grad(lambda x: x**3)
+    assert numbad.jvp(cube, (2.0,), (1.0,)) == (12.0, 12.0)
+    assert numbad.gradient(cube, 2.0) == (12.0,)
+    both = numbad.value_and_grad(lambda x, y: x * y * y, wrt=(0, 1))
+    assert numbad.gradient(lambda x, y: both(x, y)[1][1], 2.0, 3.0) == (6.0, 4.0)
