@@ -1,4 +1,4 @@
-"""Verbs called directly in ``@njit`` code: ``jacobian(f, x)``, ``hessian(f, x)``, ``jvp`` and the like.
+"""Verbs called directly in ``@njit`` code: ``jacobian(f, x)``, ``hessian(f, x)``, ``jvp`` ...
 
 Each call is compiled as a small program of its own, ``lambda *args: verb(f, *args)``, in which the
 front end knows the verb, and the generated function takes the place of the call. ``f`` is an

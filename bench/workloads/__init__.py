@@ -15,6 +15,10 @@ NAMES = (
     "bundle_blocks",
     "lstm",
     "asian_option",
+    "lorenz_forward",
+    "dense_jacobian",
+    "rosenbrock_hessian",
+    "rosenbrock_hvp",
 )
 
 

@@ -1,7 +1,8 @@
 """Several directions of one real number in a SIMD register: the type ``float64x8`` and its like.
 
 ``float64x8`` (any power of two from 2 to 64; also ``float32x8`` ...) is used like ``np.float64``:
-``float64x8(0.5)`` has 0.5 in all lanes, and ``zeros(n, float64x8)`` is an array of them. Lanes are
+``float64x8(0.5)`` has 0.5 in all lanes, and ``zeros(n, float64x8)`` of ``numbad.kernels.memory`` is
+an array of them (NumPy's own functions do not align their memory for it and refuse). Lanes are
 added, subtracted, multiplied and divided lane by lane, with each other and with numbers; LLVM sees
 vectors. An array of lanes lies in memory like a float array with one more axis, the lanes, at the
 end: ``as_lanes`` and ``as_numbers`` go from one to the other without a copy.
@@ -20,7 +21,7 @@ import numpy as np
 from llvmlite import ir
 from numba.core import cgutils, types
 from numba.core.imputils import impl_ret_borrowed, lower_constant
-from numba.core.types.abstract import Callable, DTypeSpec
+from numba.core.types.abstract import Callable
 from numba.core.types.common import Opaque
 from numba.core.typing.templates import AbstractTemplate, infer_global, signature
 from numba.extending import (
@@ -107,7 +108,7 @@ class LanesType(types.Type):
         super().__init__(f"{dtype}x{count}")
 
 
-class LanesClassType(Callable, DTypeSpec, Opaque):
+class LanesClassType(Callable, Opaque):
     """Numba type of a ``LanesClass``."""
 
     def __init__(self, instance_type: LanesType) -> None:
@@ -117,11 +118,6 @@ class LanesClassType(Callable, DTypeSpec, Opaque):
     @property
     def key(self) -> LanesType:
         """Classes of equal lanes are one type."""
-        return self.instance_type
-
-    @property
-    def dtype(self) -> LanesType:
-        """The element type that the class stands for as a dtype."""
         return self.instance_type
 
     def get_call_type(self, context: Any, args: Any, kws: Any) -> Any:

@@ -20,6 +20,7 @@ from numba.extending import lower_builtin, type_callable
 from numba.np.arrayobj import make_array, populate_array
 
 from numbad.kernels import runtime
+from numbad.kernels.lanes import LanesClassType
 
 _I64 = ir.IntType(64)
 _FLAG = ir.IntType(1)
@@ -89,9 +90,16 @@ def array_of(element: types.Type, ndim: int) -> types.Array:
     return types.Array(element, ndim, "C", aligned=plain)
 
 
+def element_type(dtype: types.Type | None) -> types.Type | None:
+    """Return the element type that a dtype argument names: float64 by default, or lanes."""
+    if dtype is None:
+        return types.float64
+    return dtype.instance_type if isinstance(dtype, LanesClassType) else parse_dtype(dtype)
+
+
 def _array_type(shape: types.Type, dtype: types.Type | None) -> types.Array | None:
     ndim = parse_shape(shape)
-    element = types.float64 if dtype is None else parse_dtype(dtype)
+    element = element_type(dtype)
     if ndim is None or element is None:
         return None
     return array_of(element, ndim)

@@ -18,7 +18,6 @@ import numpy as np
 from llvmlite import ir
 from numba.core import cgutils, types
 from numba.core.imputils import impl_ret_new_ref
-from numba.core.typing.npydecl import parse_dtype
 from numba.extending import (
     NativeValue,
     box,
@@ -32,7 +31,7 @@ from numba.extending import (
 from numba.np.arrayobj import make_array, populate_array
 
 from numbad.kernels import runtime
-from numbad.kernels.memory import array_of
+from numbad.kernels.memory import array_of, element_type
 
 _I32 = ir.IntType(32)
 _I64 = ir.IntType(64)
@@ -109,7 +108,7 @@ class _StackModel(models.StructModel):
 @type_callable(new_stack)
 def _type_new_stack(context: Any) -> Any:
     def typer(dtype: Any = None) -> StackType | None:
-        item = types.float64 if dtype is None else parse_dtype(dtype)
+        item = element_type(dtype)
         return None if item is None else StackType(item)
 
     return typer
