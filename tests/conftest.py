@@ -45,6 +45,7 @@ _SAMPLED = {
     "tests/programs/test_originals.py": 8,
     "tests/rules/test_conformance.py": 3,
     "tests/transform/test_programs.py::test_compiled": 2,
+    "tests/traced/test_corpus.py::test_traced": 3,
     "tests/transform/test_random_programs.py": 3,
     "tests/transform/test_matrices.py::test_jacobians": 4,
     "tests/transform/test_matrices.py::test_hessians": 12,

@@ -262,6 +262,20 @@ def pairwise(function: Any, *operands: Any) -> Any:
     return _recorded(level, y, args, maps)
 
 
+def has_rule(function: Any) -> bool:
+    """Whether the registry knows a function, for real or complex operands."""
+    return any(registry.lookup(function, is_complex=each) is not None for each in (False, True))
+
+
+def by_rule(function: Any, *operands: Any) -> Any:
+    """Apply a function of the registry, of numbers or of arrays."""
+    for is_complex_ in (False, True):
+        rule = registry.lookup(function, is_complex=is_complex_)
+        if isinstance(rule, PairRule) and rule.samples is not None:
+            return pairwise(function, *operands)
+    return elementwise(function, *operands)
+
+
 def wrap_all(value: Any) -> Any:
     """Return the result of a NumPy function as a traced function is to see it."""
     if isinstance(value, tuple):

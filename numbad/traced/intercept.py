@@ -14,10 +14,9 @@ from numbad import numba_bridge
 from numbad.custom import declare
 from numbad.errors import NoRule
 from numbad.rules import registry as rules
-from numbad.rules.forms import Missing
 from numbad.traced import rewrite
-from numbad.traced.activity import is_active, values_in
-from numbad.traced.dispatch import elementwise, name_of
+from numbad.traced.activity import is_active, mapped, values_in
+from numbad.traced.dispatch import by_rule, elementwise, has_rule, name_of
 from numbad.traced.levels import current
 from numbad.traced.registry import handler_of
 from numbad.traced.user_rules import apply_user_rule
@@ -102,9 +101,11 @@ def _python(function: types.FunctionType, args: Any, kwargs: Any) -> Any:
     if rewrite.is_rewritten(function):
         _note(function)
         return function(*args, **kwargs)
-    if rules.lookup(function) is not None and _any_active(args):
-        return elementwise(function, *args)
+    if has_rule(function) and _any_active(args):
+        return by_rule(function, *args)
     if _is_opaque(function) and not _is_body(function):
+        if function.__module__ == "numbad.frontend.arrays.intrinsics":
+            return function(*mapped(plain, args))
         return wrap(function(*args, **kwargs))
     return python_call(function, args, kwargs)
 
@@ -165,14 +166,8 @@ def _made(cls: type, args: Any, kwargs: Any) -> Any:
 
 def _builtin(function: Any, args: Any, kwargs: Any) -> Any:
     """Call what is not written in Python."""
-    if (rule := rules.lookup(function)) is not None and not kwargs and _any_active(args):
-        if isinstance(rule, Missing):
-            raise NoRule(
-                f"`{name_of(function)}` has no derivative rule.",
-                why=rule.reason + ".",
-                remedy=rule.remedy,
-            )
-        return elementwise(function, *args)
+    if not kwargs and has_rule(function) and _any_active(args):
+        return by_rule(function, *args)
     owner = getattr(function, "__self__", None)
     if isinstance(owner, list | dict | set) or type(owner).__module__ == "collections":
         _note_container(owner)

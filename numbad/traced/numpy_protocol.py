@@ -15,7 +15,7 @@ from numbad.traced.activity import level_in, mapped, settle
 from numbad.traced.bodies import is_array
 from numbad.traced.dispatch import elementwise, no_rule, pairwise, wrap_all
 from numbad.traced.reductions import _cumprod, _cumsum, _extremum, _operand, _prod, _sum
-from numbad.traced.registry import METHODS, handler_of
+from numbad.traced.registry import METHODS, handler_of, handles
 from numbad.traced.values import TracedArray, TracedNumber, hooks, plain, wrap
 
 # --- ufuncs -----------------------------------------------------------------------------------
@@ -180,6 +180,26 @@ def function(func: Any, args: Any, kwargs: Any) -> Any:
     raise no_rule(func, rule if isinstance(rule, Missing) else None)
 
 
+@handles(np.ndenumerate)
+def _ndenumerate(arr: Any) -> Any:
+    found = _operand(arr)
+    return ((index, found[index]) for index in np.ndindex(np.shape(plain(found))))
+
+
+@handles(np.nditer)
+def _nditer(op: Any, *args: Any, **kwargs: Any) -> Any:
+    if args or kwargs or isinstance(op, list | tuple):
+        raise NoRule("np.nditer is differentiated with one array and no options.")
+    array = _operand(op)
+    # In the order of memory, as 0-d views.
+    order = np.nditer(plain(array), flags=["multi_index"])
+    places = []
+    while not order.finished:
+        places.append(order.multi_index)
+        order.iternext()
+    return (array[(*place, Ellipsis)] for place in places)
+
+
 def _unaffected(func: Any, args: Any, kwargs: Any) -> Any:
     """Call a function whose arguments are all constant."""
     python = getattr(func, "_implementation", None)
@@ -203,20 +223,7 @@ def _binds(body: Any, args: Any, kwargs: Any) -> bool:
 
 # --- attributes and methods -------------------------------------------------------------------
 
-_PLAIN_ATTRIBUTES = [
-    "shape",
-    "ndim",
-    "size",
-    "dtype",
-    "itemsize",
-    "nbytes",
-    "strides",
-    "flags",
-    "base",
-    "data",
-    "ctypes",
-    "__array_interface__",
-]
+_PLAIN_ATTRIBUTES = {"shape", "ndim", "size", "dtype", "itemsize", "nbytes", "strides", "flags"}
 
 
 def array_attribute(array: TracedArray, name: str) -> Any:
