@@ -46,6 +46,7 @@ _SAMPLED = {
     "tests/rules/test_conformance.py": 3,
     "tests/transform/test_programs.py::test_compiled": 2,
     "tests/traced/test_corpus.py::test_traced": 3,
+    "tests/traced/test_numpy.py::test_tables": 3,
     "tests/transform/test_random_programs.py": 3,
     "tests/transform/test_matrices.py::test_jacobians": 4,
     "tests/transform/test_matrices.py::test_hessians": 12,

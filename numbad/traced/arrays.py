@@ -51,7 +51,8 @@ def _castless(run: Any, other: dict[str, Any]) -> dict[str, Any]:
 
 for _function, _method in (
     (np.ravel, ""),
-    (np.transpose, "transpose"),
+    (np.transpose, ""),
+    (np.lib.stride_tricks.sliding_window_view, ""),
     (np.swapaxes, "swapaxes"),
     (np.moveaxis, ""),
     (np.rollaxis, ""),
@@ -104,6 +105,12 @@ def _reshape(a: Any, shape: Any, order: str = "C", **kwargs: Any) -> Any:
 @handles(method="reshape")
 def _reshape_method(a: Any, *shape: Any, order: str = "C") -> Any:
     return _reshape(a, shape[0] if len(shape) == 1 else shape, order)
+
+
+@handles(method="transpose")
+def _transpose_method(a: Any, *axes: Any) -> Any:
+    order = axes[0] if len(axes) == 1 else axes or None
+    return hooks.call(np.transpose, a, order)
 
 
 @handles(method="ravel")

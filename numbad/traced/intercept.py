@@ -18,6 +18,7 @@ from numbad.traced import rewrite
 from numbad.traced.activity import is_active, mapped, values_in
 from numbad.traced.dispatch import by_rule, elementwise, has_rule, name_of
 from numbad.traced.levels import current
+from numbad.traced.numpy_converter import vectorized
 from numbad.traced.registry import handler_of
 from numbad.traced.user_rules import apply_user_rule
 from numbad.traced.values import Traced, TracedArray, TracedNumber, hooks, plain, wrap
@@ -76,6 +77,8 @@ def call(function: Any, /, *args: Any, **kwargs: Any) -> Any:
             if _any_traced(args, kwargs)
             else wrap(hooks.unaffected(function, args, kwargs))
         )
+    if kind is np.vectorize:
+        return vectorized(function, args, kwargs)
     method = getattr(kind, "__call__", None)
     if isinstance(method, types.FunctionType) and not _is_opaque(method):
         return call(method, function, *args, **kwargs)

@@ -8,7 +8,10 @@ from typing import Any
 import numpy as np
 
 from numbad.errors import NonScalarOutput
-from numbad.traced import engine
+from numbad.traced import (
+    engine,
+    interface,  # noqa: F401 - loads the tables of the whole engine
+)
 from numbad.traced.activity import mapped
 from numbad.traced.bodies import is_array
 from numbad.traced.containers import is_number, is_numeric_array

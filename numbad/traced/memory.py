@@ -19,8 +19,14 @@ Array = np.ndarray[Any, Any]
 def root(array: Array) -> Array:
     """Return the array that owns the memory."""
     owner = array
-    while isinstance(owner.base, np.ndarray):
-        owner = owner.base
+    while owner.base is not None:
+        # NumPy's stride tricks put an object with a base between the two.
+        base = owner.base
+        if not isinstance(base, np.ndarray):
+            base = getattr(base, "base", None)
+        if not isinstance(base, np.ndarray):
+            break
+        owner = base
     return owner
 
 

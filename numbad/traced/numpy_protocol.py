@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from numbad.errors import NoRule
+from numbad.errors import DifferentiationError, NoRule
 from numbad.rules import registry as rules
 from numbad.rules.forms import LinearRule, Missing, PairRule, ScalarRule, ZeroDerivative
 from numbad.traced.activity import level_in, mapped, settle
@@ -173,7 +173,12 @@ def function(func: Any, args: Any, kwargs: Any) -> Any:
 
     body = DECOMPOSITIONS.get(func)
     if body is not None and _binds(body, args, kwargs):
-        return hooks.call(body, *args, **kwargs)
+        try:
+            return hooks.call(body, *args, **kwargs)
+        except (TypeError, DifferentiationError):
+            # It covers what Numba supports; NumPy's own code may cover the rest.
+            if not hasattr(func, "_implementation"):
+                raise
     python = getattr(func, "_implementation", None)
     if isinstance(python, FunctionType) and not isinstance(rule, Missing):
         return hooks.python_call(python, args, kwargs)

@@ -116,7 +116,7 @@ def _cumsum(a: Any, axis: Any = None, dtype: Any = None, out: Any = None) -> Any
     a = _operand(a)
     if axis is None:
         a, axis = hooks.call(np.ravel, a), 0
-    axis = int(axis)
+    axis = int(plain(axis))
 
     def transpose(y_bar: Any, x: Any) -> Any:
         flipped = hooks.call(np.flip, y_bar, axis)
@@ -164,6 +164,7 @@ def _cumprod(a: Any, axis: Any = None, dtype: Any = None, out: Any = None) -> An
     a = _operand(a)
     if axis is None:
         a, axis = hooks.call(np.ravel, a), 0
+    axis = int(plain(axis))
     moved = hooks.call(np.moveaxis, a, axis, 0) * 1
     step, count = 1, plain(moved).shape[0]
     while step < count:
@@ -251,6 +252,7 @@ def _sort(a: Any, axis: Any = -1, kind: Any = None, order: Any = None, **kwargs:
     a = _operand(a)
     if axis is None:
         a, axis = hooks.call(np.ravel, a), 0
+    axis = int(plain(axis))
     index = np.argsort(plain(a), axis=axis, kind="stable")
     return hooks.call(np.take_along_axis, a, index, axis)
 
@@ -301,7 +303,7 @@ def _quantile(
         kept: tuple[int, ...] = (1,) * len(shape)
         a, axis = hooks.call(np.ravel, a), 0
     else:
-        axis = int(axis) % len(shape)
+        axis = int(plain(axis)) % len(shape)
         kept = tuple(1 if i == axis else n for i, n in enumerate(shape))
     ordered = hooks.call(np.moveaxis, _sort(a, axis), axis, 0)
     n = plain(ordered).shape[0]

@@ -25,7 +25,7 @@ from numbad.traced.activity import (
 from numbad.traced.bodies import is_array
 from numbad.traced.dispatch import fitted, wrap_all
 from numbad.traced.levels import Level, beneath, current
-from numbad.traced.memory import root
+from numbad.traced.memory import overlaps_itself, root
 from numbad.traced.values import TracedArray, hooks, plain, wrap
 
 BASIC = (int, np.integer, slice, type(None), type(Ellipsis))
@@ -157,6 +157,9 @@ def moved(level: Level, y: Any, inputs: list[Any], function: Callable[..., Any])
     index = np.asarray(function(*positions))
     if not index.any():
         return y
+    if is_array(y) and overlaps_itself(plain(y)):
+        # A number spread out: as a result with memory of its own, each element has its place.
+        y = hooks.call(np.copy, y)
     shapes = [np.shape(plain(each)) for each in inputs]
 
     def push(tangents: list[Any]) -> Any:
