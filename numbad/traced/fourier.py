@@ -60,9 +60,7 @@ handles(np.fft.ifft)(_transform("ifft"))
 
 
 @handles(np.fft.rfft)
-def _rfft(
-    a: Any, n: Any = None, axis: int = -1, norm: str | None = None, out: Any = None
-) -> Any:
+def _rfft(a: Any, n: Any = None, axis: int = -1, norm: str | None = None, out: Any = None) -> Any:
     a = _operand(a)
     count = np.shape(plain(a))[axis] if n is None else int(n)
     whole = hooks.call(np.fft.fft, a, count, axis, norm)
@@ -70,9 +68,7 @@ def _rfft(
 
 
 @handles(np.fft.irfft)
-def _irfft(
-    a: Any, n: Any = None, axis: int = -1, norm: str | None = None, out: Any = None
-) -> Any:
+def _irfft(a: Any, n: Any = None, axis: int = -1, norm: str | None = None, out: Any = None) -> Any:
     a = _operand(a)
     count = 2 * (np.shape(plain(a))[axis] - 1) if n is None else int(n)
     half = _fitted_length(a, count // 2 + 1, axis)
@@ -109,7 +105,9 @@ for _name in ("fft", "ifft"):
     _n_dim = _several(getattr(np.fft, _name))
     handles(getattr(np.fft, f"{_name}n"))(_n_dim)
     handles(getattr(np.fft, f"{_name}2"))(
-        lambda a, s=None, axes=(-2, -1), norm=None, out=None, _n_dim=_n_dim: _n_dim(a, s, axes, norm)
+        lambda a, s=None, axes=(-2, -1), norm=None, out=None, _n_dim=_n_dim: _n_dim(
+            a, s, axes, norm
+        )
     )
 
 
@@ -129,5 +127,3 @@ def _shifted(x: Any, axes: Any, sign: int) -> Any:
     every = range(len(shape)) if axes is None else (axes,) if isinstance(axes, int) else axes
     shifts = [shape[axis] // 2 if sign > 0 else -(shape[axis] // 2) for axis in every]
     return hooks.call(np.roll, x, tuple(shifts), tuple(every))
-
-

@@ -66,7 +66,8 @@ def vectorized(function: np.vectorize, args: Any, kwargs: Any) -> Any:
     shape = np.broadcast_shapes(*(np.shape(plain(each)) for each in arrays))
     spread = [hooks.call(np.broadcast_to, each, shape) for each in arrays]
     found = [
-        hooks.call(function.pyfunc, *(each[index] for each in spread)) for index in np.ndindex(shape)
+        hooks.call(function.pyfunc, *(each[index] for each in spread))
+        for index in np.ndindex(shape)
     ]
     if isinstance(found[0], tuple):
         return tuple(
