@@ -261,6 +261,9 @@ class Derivative:
         result = selected if several else selected[0]
         return (val, result) if self.with_value else result
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Derivative, (self.function, self.wrt, self.with_value, self.engine)
+
     def forget(self) -> None:
         """Drop the short ways to what was compiled."""
         self._stubs = []

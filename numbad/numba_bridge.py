@@ -18,9 +18,11 @@ import numpy as np
 from numba.core import types as nt
 from numba.core import typing
 from numba.core.compiler_lock import global_compiler_lock
+from numba.core.datamodel.models import OpaqueModel
 from numba.core.errors import NumbaError
 from numba.core.registry import cpu_target
 from numba.core.typing.arraydecl import get_array_index_type
+from numba.extending import NativeValue, register_model, unbox
 from numba.np import numpy_support
 
 from numbad.ir.types import (
@@ -107,7 +109,21 @@ def function_type(function: Callable[..., Any]) -> nt.Type:
     """Return the type of a function that compiled code can call."""
     context = cpu_target.typing_context
     context.refresh()
-    return context.resolve_value_type(function)
+    return _PassedFunction(context.resolve_value_type(function).templates)
+
+
+class _PassedFunction(nt.Function):  # type: ignore[misc]
+    """The type of a function that is also passed to compiled code as an argument."""
+
+
+register_model(_PassedFunction)(OpaqueModel)
+
+
+@unbox(_PassedFunction)
+def _unbox_function(type_: Any, value: Any, context: Any) -> Any:
+    """Nothing is passed: the type says all."""
+    del type_, value
+    return NativeValue(context.context.get_dummy_value())
 
 
 def type_of(value: Any) -> Type | None:
