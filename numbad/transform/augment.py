@@ -82,6 +82,8 @@ def shadow_type(type_: Type) -> Type:
     assert found is not None
     if isinstance(found, Array) and found.layout == "F":
         return replace(found, layout="A" if found.ndim > 1 else "C")
+    if isinstance(found, List) and isinstance(type_, List):
+        return List(shadow_type(type_.item))
     return found
 
 

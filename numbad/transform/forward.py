@@ -268,9 +268,8 @@ class _Forward:
             case ir.Append(array, value):
                 out.emit(statement)
                 if self._has_tangent(array):
-                    out.emit(
-                        ir.Append(self._memory_tangent(array), self.tangent(value), out.origin)
-                    )
+                    tangent = self._converted(value, array, out)
+                    out.emit(ir.Append(self._memory_tangent(array), tangent, out.origin))
             case ir.Effect() | ir.Raise():
                 out.emit(statement)
             case ir.For(carried=carried, body=body):
@@ -305,9 +304,10 @@ class _Forward:
                 assert_never(statement)
 
     def _converted(self, value: ir.Operand, array: ir.Var, out: BlockBuilder) -> ir.Operand:
-        if is_memory(value.type):
-            return self.tangent(value)
         element = element_of(self._memory_tangent(array).type)
+        if is_memory(value.type):
+            tangent = self.tangent(value)
+            return tangent if tangent.type == element else out.let(element, ir.Cast(tangent))
         if not self._has_tangent(value):
             return arith.zero(element)
         return arith.cast(out, self.tangent(value), element)
