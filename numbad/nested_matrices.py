@@ -22,6 +22,7 @@ from numbad.nested_functions import Walked, leaf_positions, positions, rebuilt, 
 from numbad.transform import arith
 from numbad.transform.derivatives import Derivatives
 from numbad.transform.directions import Chunks, new_zeros, plain_dtype
+from numbad.transform.effects import is_repeatable
 from numbad.transform.jacobian_columns import Matrices, jacobian_columns
 from numbad.transform.jacobian_rows import jacobian_rows
 from numbad.transform.matrices import (
@@ -86,7 +87,7 @@ class MatrixVerbs:
         chosen = _real_positions(builder, xs, options["wrt"], node)
         wrt = leaf_positions(builder, xs, chosen)
         y = _real_result(builder, walked, node)
-        settings = self._chunks(walked, wrt, options["chunk_threshold"])
+        settings = self._chunks(builder, node, walked, wrt, options["chunk_threshold"])
         program = ir.Program(walked.function, dict(builder.callees))
         is_number = not is_memory(y.type)
         is_wide = any(is_memory(walked.actual[position].type) for position in wrt)
@@ -112,9 +113,25 @@ class MatrixVerbs:
         result = rebuilt(builder, walked.result, list(values))
         return result, TupleValue(tuple(entries))
 
-    def _chunks(self, walked: Walked, wrt: tuple[int, ...], threshold: int) -> Chunks:
+    def _chunks(
+        self,
+        builder: Builder,
+        node: ast.AST | None,
+        walked: Walked,
+        wrt: tuple[int, ...],
+        threshold: int,
+    ) -> Chunks:
         params = walked.function.params
         numbers = all(not is_memory(params[position].type) for position in wrt)
+        program = ir.Program(walked.function, dict(builder.callees))
+        is_one = numbers and len(wrt) <= 1
+        if not is_one and not is_repeatable(program, self.derivatives):
+            builder.error(
+                node,
+                "a derivative matrix takes several sweeps, which would print or draw random "
+                "numbers again.",
+                remedy="Draw the numbers outside of the function that is differentiated.",
+            )
         directions = len(wrt) if numbers else max(_LANES_UNKNOWN, len(wrt))
         lanes = chunks.lanes_for(directions, threshold)
         return Chunks("inner_matrix", lanes, written(walked.function))
@@ -140,7 +157,7 @@ class MatrixVerbs:
         operand = _single(builder, x, node)
         program = ir.Program(walked.function, dict(builder.callees))
         gradient = gradient_program(program, (0,), self.derivatives, "inner_gradient")
-        settings = self._chunks(walked, (0,), options["chunk_threshold"])
+        settings = self._chunks(builder, node, walked, (0,), options["chunk_threshold"])
         if not gradient.wrt:
             made = Matrices(gradient.program, ((False,),))
         elif mode == "rows":
@@ -171,7 +188,7 @@ class MatrixVerbs:
         wrt = leaf_positions(builder, xs, chosen)
         program = ir.Program(walked.function, dict(builder.callees))
         gradient = gradient_program(program, wrt, self.derivatives, "inner_gradient")
-        settings = self._chunks(walked, wrt, options["chunk_threshold"])
+        settings = self._chunks(builder, node, walked, wrt, options["chunk_threshold"])
         made = Matrices(gradient.program, ())
         if gradient.wrt:
             made = hessian_columns(gradient, settings, self.derivatives, diagonal=True)

@@ -26,13 +26,13 @@ from numbad.frontend.build import build, build_rule_body
 from numbad.frontend.session import Session
 from numbad.frontend.source import recorded
 from numbad.ir import nodes as ir
-from numbad.ir import visit
 from numbad.ir.types import Array, Scalar, is_complex, is_memory, tangent_type
 from numbad.ir.verify import verify_program
 from numbad.nesting import Nesting
 from numbad.numba_bridge import compiler_lock
 from numbad.store import fingerprint
 from numbad.structure import Leaf, Mapping_, Record, Sequence_, Static, Tree, leaves
+from numbad.transform import effects
 from numbad.transform.barriers import without_barriers
 from numbad.transform.compressed import compressed_columns, compressed_rows
 from numbad.transform.derivatives import Derivatives
@@ -212,7 +212,7 @@ def _pullback(request: Request, built: Built) -> Compilation:
         return _finish(request, built, forward_half, backward=backward, **facts)
     # Tapes of unknown length stay inside compiled code: the primal runs now, and each call of the
     # pullback runs both sweeps on a copy of the arguments as they were.
-    if not is_repeatable(built.program):
+    if not effects.is_repeatable(built.program, derivatives):
         raise UnsupportedSyntax(
             f"`pullback` of `{built.program.entry.name}` would print or draw random numbers again.",
             origin=built.program.entry.origin,
@@ -221,20 +221,6 @@ def _pullback(request: Request, built: Built) -> Compilation:
         )
     replay = _finish(request, built, joint(reversed_, _name(built, "pullback")))
     return _finish(request, built, built.program, replay=replay, **facts)
-
-
-def is_repeatable(program: ir.Program) -> bool:
-    """Whether a program can run twice without printing or drawing random numbers again."""
-    for function in (program.entry, *program.callees.values()):
-        for statement in visit.walk(function.body):
-            match statement:
-                case ir.Effect():
-                    return False
-                case ir.Let(_, ir.Call() as call) if derivatives.is_impure(call):
-                    return False
-                case _:
-                    pass
-    return True
 
 
 def _tangent(request: Request, built: Built) -> Compilation:
@@ -315,7 +301,7 @@ def _hessian(request: Request, built: Built) -> Compilation:
     wrt = _differentiated(request, built)
     chunks = _chunks(request, built)
     gradient = gradient_program(built.program, wrt, derivatives, f"{chunks.name}_gradient")
-    made = Matrices(gradient.program, (), chunks.count)
+    made = Matrices(gradient.program, ())
     if request.mode == "hessian rows" and gradient.wrt:
         made = hessian_rows(gradient, chunks, derivatives)
     elif gradient.wrt:
@@ -398,7 +384,7 @@ def _finish(request: Request, built: Built, program: ir.Program, **facts: Any) -
         lambda: emitted,
         entry,
         written=_written(built.program.entry),
-        repeatable=is_repeatable(built.program),
+        repeatable=effects.is_repeatable(built.program, derivatives),
         **facts,
     )
 

@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 
 from numbad import calls, pipeline
+from numbad.config import config
 from numbad.ir import nodes as ir
 from numbad.ir.types import Array, Lanes, List, Scalar, Stack, Type
 from tests import interpreted_lanes
@@ -287,6 +288,7 @@ def interpreted() -> Iterator[None]:
 
     before = pipeline.emit_module, pipeline.load_module, calls._make
     compiled = dict(calls._table)
+    engine, config.engine = config.engine, "compiled"
     calls._table.clear()
     pipeline.emit_module, pipeline.load_module = keep, load  # type: ignore[assignment]
     calls._make = pipeline.compile_function
@@ -294,5 +296,6 @@ def interpreted() -> Iterator[None]:
         yield
     finally:
         pipeline.emit_module, pipeline.load_module, calls._make = before
+        config.engine = engine
         calls._table.clear()
         calls._table.update(compiled)

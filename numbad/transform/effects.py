@@ -1,17 +1,34 @@
-"""Programs that write to their arguments, run several times for their derivatives.
+"""Programs with effects, run several times for their derivatives.
 
-Every run works on copies of the arguments as they were; behind the last one the copies are put
-back, so that the arguments change once.
+One that writes to its arguments works on copies of them as they were in every run; behind the last
+one the copies are put back, so that the arguments change once. One that prints or draws random
+numbers is not run twice: ``is_repeatable`` tells.
 """
 
 from __future__ import annotations
 
 from numbad.ir import nodes as ir
+from numbad.ir import visit
 from numbad.ir.build import BlockBuilder
 from numbad.ir.types import INT64, Array
 from numbad.transform.arrays import copy_into
+from numbad.transform.derivatives import Derivatives
 
 Copies = dict[int, ir.Var]
+
+
+def is_repeatable(program: ir.Program, derivatives: Derivatives) -> bool:
+    """Whether a program can run twice without printing or drawing random numbers again."""
+    for function in (program.entry, *program.callees.values()):
+        for statement in visit.walk(function.body):
+            match statement:
+                case ir.Effect():
+                    return False
+                case ir.Let(_, ir.Call() as call) if derivatives.is_impure(call):
+                    return False
+                case _:
+                    pass
+    return True
 
 
 def copies(function: ir.Function, written: frozenset[int], out: BlockBuilder) -> Copies:

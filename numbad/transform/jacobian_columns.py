@@ -37,7 +37,7 @@ class Matrices:
 
     program: ir.Program
     blocks: tuple[tuple[bool, ...], ...]
-    count: int
+    count: int = 1
 
 
 def jacobian_columns(

@@ -37,7 +37,7 @@ def jacobian_rows(
     reversed_ = reverse(primal, wrt, derivatives, seeded=(out,))
     blocks = (tuple(cotangent is not None for cotangent in reversed_.cotangents),)
     if not any(blocks[0]):
-        return Matrices(primal, blocks, chunks.count)
+        return Matrices(primal, blocks)
     batch = _batch(reversed_, out, chunks.name)
     count, batch = widened(batch, (len(primal.entry.params),), chunks.count)
     run = _Rows(primal.entry, batch.entry, wrt, replace(chunks, count=count), blocks[0])

@@ -6,8 +6,8 @@ computed once for all. One transform serves forward mode, reverse mode and both 
 the sweeps themselves need not know of lanes.
 
 Arithmetic, memory and control flow carry over as they are. Any other function of wide values is
-called once per lane. A program in which wide values steer control flow, or that keeps them in lists
-or complex numbers, cannot be widened: ``NotWidenable``.
+called once per lane. A program in which wide values steer control flow, or are parts of complex
+numbers, cannot be widened: ``NotWidenable``.
 """
 
 from __future__ import annotations
@@ -21,10 +21,22 @@ from numbad.analysis.dependence import Dependence, Dependences, Mask
 from numbad.ir import nodes as ir
 from numbad.ir import visit
 from numbad.ir.build import BlockBuilder, Fresh
-from numbad.ir.types import BOOL, Array, Lanes, Scalar, Stack, Tuple, Type, is_memory, is_real
+from numbad.ir.types import (
+    BOOL,
+    Array,
+    Lanes,
+    List,
+    Scalar,
+    Stack,
+    Tuple,
+    Type,
+    element_of,
+    is_memory,
+    is_real,
+)
 from numbad.kernels.arithmetic import divide
 from numbad.kernels.lane_ops import select
-from numbad.transform import per_lane
+from numbad.transform import arith, per_lane, wide_lists
 
 _ARITHMETIC: dict[Any, Callable[..., Any]] = {
     operator.add: operator.add,
@@ -83,6 +95,10 @@ def wide_type(type_: Type, count: int) -> Type:
             return replace(type_, dtype=Lanes(dtype, count))
         case Stack(Scalar() as item) if is_real(item):
             return Stack(Lanes(item, count))
+        case List(Scalar() as item) if is_real(item):
+            return List(wide_lists.boxed_type(Lanes(item, count)))
+        case List(Array() | List() as item):
+            return List(wide_type(item, count))
         case _:
             raise NotWidenable(f"there are no lanes of {type_}")
 
@@ -200,10 +216,16 @@ class _Function:
             case ir.Store(array, index, value) | ir.Accumulate(array, index, value):
                 where = tuple(self._plain(item) for item in index)
                 made = self._stored(array, value, out)
-                out.emit(type(statement)(self._var(array), where, made, statement.origin))
+                new = type(statement)(self._var(array), where, made, statement.origin)
+                if self._is_boxed(array):
+                    wide_lists.store(new, out)
+                else:
+                    out.emit(new)
             case ir.Append(array, value):
-                self._plain(array)
-                out.emit(statement)
+                made = self._stored(array, value, out)
+                if self._is_boxed(array):
+                    made = wide_lists.boxed(made, out)
+                out.emit(ir.Append(self._var(array), made, statement.origin))
             case ir.Effect(_, args) | ir.Raise(_, args):
                 for arg in args:
                     self._plain(arg)
@@ -249,10 +271,17 @@ class _Function:
         return tuple(self._mapped(operand) for operand in operands)
 
     def _stored(self, array: ir.Var, value: ir.Operand, out: BlockBuilder) -> ir.Operand:
-        target = self._var(array).type
-        if isinstance(target, Array) and isinstance(target.dtype, Lanes):
-            return self._wide(value, target.dtype, out)
-        return self._plain(value)
+        """Return what goes into memory."""
+        if not self.dependence.depends(array):
+            return self._plain(value)
+        if is_memory(value.type):
+            return self._mapped(value)
+        return self._wide(value, self._type(element_of(array.type)), out)
+
+    def _is_boxed(self, memory: ir.Var) -> bool:
+        """Whether memory becomes a list whose items are arrays of one element."""
+        is_list = isinstance(memory.type, List) and isinstance(memory.type.item, Scalar)
+        return is_list and self.dependence.depends(memory)
 
     def _carried(
         self, carried: tuple[ir.Carried, ...], inits: list[ir.Operand], inner: BlockBuilder
@@ -283,11 +312,11 @@ class _Function:
                 operands = tuple(self._factor(arg, wide.type, out) for arg in args)
                 out.let_existing(wide, ir.Call(_ARITHMETIC[fn], operands))
             case ir.Call(fn, args, ()) if fn in _COMPARISONS and target.type == BOOL:
-                lanes = next(
+                kind = next(
                     each.type for arg in args if isinstance((each := self._mapped(arg)).type, Lanes)
                 )
-                assert isinstance(lanes, Lanes)
-                operands = tuple(self._factor(arg, lanes, out) for arg in args)
+                assert isinstance(kind, Lanes)
+                operands = tuple(self._factor(arg, kind, out) for arg in args)
                 out.let_existing(wide, ir.Call(fn, operands))
             case ir.Call():
                 if target.type == BOOL or isinstance(target.type, Tuple):
@@ -302,6 +331,14 @@ class _Function:
                     out.let_existing(wide, ir.Select(condition, *choices))
             case ir.Cast(value):
                 out.let_existing(wide, ir.Cast(self._mapped(value)))
+            case ir.Alloc((length,), fill) if self._is_boxed(target):
+                lanes = self._type(element_of(target.type))
+                first = arith.zero(lanes) if fill is None else self._wide(fill, lanes, out)
+                wide_lists.allocate(wide, self._plain(length), first, out)
+            case ir.Alloc() if isinstance(target.type, List):
+                out.let_existing(wide, visit.map_expr(expr, self._access))
+            case ir.Load(array) | ir.Pop(array) if self._is_boxed(array):
+                wide_lists.load(wide, visit.map_expr(expr, self._access), out)
             case ir.Alloc(shape, fill, purpose):
                 assert isinstance(wide.type, Array)
                 extents = tuple(self._plain(extent) for extent in shape)
