@@ -216,11 +216,11 @@ class _Function:
             case ir.Store(array, index, value) | ir.Accumulate(array, index, value):
                 where = tuple(self._plain(item) for item in index)
                 made = self._stored(array, value, out)
-                new = type(statement)(self._var(array), where, made, statement.origin)
+                changed = type(statement)(self._var(array), where, made, statement.origin)
                 if self._is_boxed(array):
-                    wide_lists.store(new, out)
+                    wide_lists.store(changed, out)
                 else:
-                    out.emit(new)
+                    out.emit(changed)
             case ir.Append(array, value):
                 made = self._stored(array, value, out)
                 if self._is_boxed(array):
