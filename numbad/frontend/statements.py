@@ -24,6 +24,7 @@ from numbad.frontend.signals import Thrown
 from numbad.frontend.values import (
     NONE,
     OperandValue,
+    OptionalValue,
     StaticValue,
     Value,
     is_array,
@@ -151,6 +152,9 @@ def unpack(builder: Builder, value: Value, elements: list[ast.expr], node: ast.A
 def _unpackable(
     builder: Builder, value: Value, count: int, is_starred: bool, node: ast.AST
 ) -> list[Value]:
+    if isinstance(value, OptionalValue):
+        builder.raise_if(value.is_none, TypeError, "cannot unpack non-iterable NoneType object")
+        value = value.value
     items = items_of(builder, value)
     if items is not None:
         return list(items)
@@ -171,7 +175,13 @@ def _unpackable(
     plan = iteration.plan(builder, value, node)
     if isinstance(plan, iteration.Listed):
         return [item() for item in plan.items]
-    if not isinstance(plan, iteration.Generated):
+    if isinstance(plan, iteration.Generated):
+        from numbad.frontend import consumers
+
+        known = items_of(builder, consumers.collect(builder, value, node))
+        if known is not None:
+            return list(known)
+    else:
         length = iteration.count_of(builder, plan)
         if isinstance(length, ir.Const):
             return [

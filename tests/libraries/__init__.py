@@ -1,0 +1,1 @@
+"""Libraries written as if automatic differentiation did not exist."""
