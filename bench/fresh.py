@@ -52,7 +52,10 @@ def tape_bytes(workload: Workload, args: Args) -> int | None:
     report = getattr(getattr(numbad, "show", None), "tape_bytes", None)
     if report is None or workload.numbad is not None:
         return None
-    return int(report(workload.primal, *args, wrt=workload.wrt))
+    try:
+        return int(report(workload.primal, *args, wrt=workload.wrt))
+    except ValueError:  # it grows as the program runs
+        return None
 
 
 def measure_here(workload: Workload, which: str) -> dict[str, Any]:

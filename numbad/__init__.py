@@ -33,7 +33,7 @@ from numbad.hessians import (
 from numbad.jacobians import jacobian, withjacobian
 from numbad.markers import Const, dropgrad, forwarddiff, ignore_derivatives
 from numbad.parameters import Grads, Params, copyto
-from numbad.show import code_adjoint, code_primal, code_tangent
+from numbad.show import code_adjoint, code_primal, code_tangent, explain
 from numbad.sparse.coloring import Coloring
 from numbad.sparse.evaluate import hessian_sparsity, jacobian_sparsity
 from numbad.sparse.pattern import SparsityPattern
@@ -66,6 +66,7 @@ __all__ = [
     "derivative",
     "diaghessian",
     "dropgrad",
+    "explain",
     "forwarddiff",
     "grad",
     "gradient",

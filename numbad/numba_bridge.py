@@ -112,14 +112,14 @@ def function_type(function: Callable[..., Any]) -> nt.Type:
     return _PassedFunction(context.resolve_value_type(function).templates)
 
 
-class _PassedFunction(nt.Function):  # type: ignore[misc]
+class _PassedFunction(nt.Function):
     """The type of a function that is also passed to compiled code as an argument."""
 
 
 register_model(_PassedFunction)(OpaqueModel)
 
 
-@unbox(_PassedFunction)
+@unbox(_PassedFunction)  # type: ignore[untyped-decorator]
 def _unbox_function(type_: Any, value: Any, context: Any) -> Any:
     """Nothing is passed: the type says all."""
     del type_, value
@@ -336,6 +336,17 @@ def processor() -> tuple[str, str, str]:
     """Version of LLVM's bindings, name and features of the processor."""
     features = llvmlite.binding.get_host_cpu_features().flatten()
     return llvmlite.__version__, llvmlite.binding.get_host_cpu_name(), features
+
+
+def optimised_code(function: Any, types: Sequence[Type]) -> str | None:
+    """Compile a generated function for arguments of these types; return LLVM's optimised code."""
+    if not isinstance(function, numba.core.dispatcher.Dispatcher):
+        return None
+    options = {name: value for name, value in function.targetoptions.items() if name != "nopython"}
+    fresh = numba.njit(function.py_func, **options)
+    fresh._compiler.pipeline_class = function._compiler.pipeline_class
+    fresh.compile(tuple(to_numba(type_) for type_ in types))
+    return "\n".join(fresh.inspect_llvm().values())
 
 
 def code_settings() -> tuple[Any, ...]:

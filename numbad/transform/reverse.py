@@ -25,7 +25,7 @@ from numbad.ir import nodes as ir
 from numbad.ir import visit
 from numbad.ir.build import BlockBuilder, Fresh
 from numbad.ir.types import Array, Scalar, is_memory, tangent_type
-from numbad.transform import arith
+from numbad.transform import arith, observe
 from numbad.transform.accumulations import improve_accumulations
 from numbad.transform.arrays import add_into
 from numbad.transform.augment import Augmented, augment
@@ -219,6 +219,22 @@ def sweeps(
     purpose = "user" if keeps_shadows else tape_purpose
     tape = Tape(regions, plan.recorded, fresh, purpose=purpose)
     made = sweep(PlannedValues(regions, plan.recomputed, plan.restored, tape), tape, fusions)
+    observe.tell(
+        observe.Decisions(
+            function,
+            regions,
+            activity,
+            plan,
+            augmented.old_value,
+            frozenset(
+                region.children[position, "body"]
+                for region, fusion in fusions.items()
+                for position in fusion.loops
+            ),
+            scheduler.recipe,
+            tape.is_rectangular,
+        )
+    )
     return Sweeps(
         function,
         made.forward.block(),

@@ -114,7 +114,7 @@ class Scheduler:
             seen.add(var)
             frequency = self._regions.region_of[var].frequency
             record = self._record_cost(var)
-            recipe = self._recipe(var)
+            recipe = self.recipe(var)
             network.edge((var, "in"), (var, "out"), record * frequency)
             if recipe is None:
                 network.edge("source", (var, "in"), INFINITE)
@@ -211,7 +211,7 @@ class Scheduler:
             var = pending.pop()
             if self._is_always_available(var):
                 continue
-            recipe = self._recipe(var, optimistic=True)
+            recipe = self.recipe(var, optimistic=True)
             if recipe is None:
                 continue
             sources = list(recipe.sources)
@@ -270,7 +270,7 @@ class Scheduler:
             case _:
                 return INFINITE
 
-    def _recipe(self, var: ir.Var, *, optimistic: bool = False) -> Recipe | None:
+    def recipe(self, var: ir.Var, *, optimistic: bool = False) -> Recipe | None:
         """Return how to compute the value again; ``optimistic`` takes any undoing to be valid."""
         statement = self._regions.definition[var]
         if isinstance(var.type, Scalar) and not is_inexact(var.type) and self._is_rounded(var):

@@ -78,7 +78,7 @@ class Tape:
             return
         if not isinstance(var.type, Scalar | Lanes):
             raise AssertionError(f"{var} of type {var.type} cannot be recorded in a loop")
-        if self._is_rectangular(loops):
+        if self.is_rectangular(loops):
             array = self._fresh.var(Array(var.type, len(loops), "C"), name)
             self._arrays[var] = array
             self._allocated_at.setdefault(loops[0], []).append(var)
@@ -90,7 +90,8 @@ class Tape:
         self._segment_of[var] = (found, len(found.values))
         found.values.append(var)
 
-    def _is_rectangular(self, loops: tuple[Region, ...]) -> bool:
+    def is_rectangular(self, loops: tuple[Region, ...]) -> bool:
+        """Whether the trip counts of the loops are known before the outermost of them."""
         outside = loops[0].parent
         assert outside is not None
         for loop in loops:
