@@ -92,6 +92,7 @@ class Builder(Emitter):
         self.guarded_attempts: set[Any] = set()
         self.thrown_codes: list[tuple[type[BaseException], tuple[ir.Operand, ...]]] = []
         self.raises_on_zero = True
+        self.tables: dict[Any, Any] = {}
         self.is_incomplete = False
         self.nest_level = 1
         self._next_id = 0

@@ -12,6 +12,8 @@ import operator
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from numbad.frontend import (
     bindings,
     checks,
@@ -47,6 +49,7 @@ if TYPE_CHECKING:
     from numbad.frontend.builder import Builder
 
 _SELECT_LIMIT = 64
+_TABLE_LENGTH = 9
 
 
 def probe(builder: Builder, target: Value, index: ast.expr, node: ast.AST) -> None:
@@ -148,6 +151,10 @@ def _selected(
             one if template is None else templates.join(template, one, builder.state, builder.state)
         )
     is_uniform = template is not None and not isinstance(template, Conflict | templates.Joined)
+    table = _table(builder, items, template)
+    if table is not None:
+        _check_position(builder, position, len(items))
+        return OperandValue(builder.load(table, position))
     if loop is not None and (not is_uniform or len(items) <= _SELECT_LIMIT):
         raise NeedsUnrolling(loop)
     if not is_uniform:
@@ -157,16 +164,11 @@ def _selected(
             getattr(template, "reason", ""),
             "Use an array, or a loop over the tuple itself.",
         )
-    count = ir.Const(len(items), INT64)
-    below = builder.call(operator.lt, position, ir.Const(-len(items), INT64))
-    above = builder.call(operator.ge, position, count)
-    builder.raise_if(
-        conditions.either(builder, below, above), IndexError, "tuple index out of range"
-    )
+    _check_position(builder, position, len(items))
     if len(items) > _SELECT_LIMIT and isinstance(template, OperandValue):
         return _from_array(builder, items, template, position)
     negative = builder.call(operator.lt, position, ir.Const(0, INT64))
-    wrapped = builder.call(operator.add, position, count)
+    wrapped = builder.call(operator.add, position, ir.Const(len(items), INT64))
     position = builder.let(INT64, ir.Select(negative, wrapped, position))
 
     def pick(first: int) -> Value:
@@ -176,6 +178,33 @@ def _selected(
         return builder.branch(here, lambda: items[first], lambda: pick(first + 1))
 
     return pick(0)
+
+
+def _check_position(builder: Builder, position: ir.Operand, length: int) -> None:
+    below = builder.call(operator.lt, position, ir.Const(-length, INT64))
+    above = builder.call(operator.ge, position, ir.Const(length, INT64))
+    builder.raise_if(
+        conditions.either(builder, below, above), IndexError, "tuple index out of range"
+    )
+
+
+def _table(builder: Builder, items: tuple[Value, ...], template: Any) -> ir.Var | None:
+    """An array of the items, made beforehand, if they are numbers that are known and not few."""
+    if len(items) < _TABLE_LENGTH or not isinstance(template, OperandValue):
+        return None
+    if not isinstance(template.type, Scalar):
+        return None
+    operands = [item.operand for item in items if type(item) is OperandValue]
+    known = [
+        isinstance(operand, ir.Const) or builder.live.is_lifted(operand) for operand in operands
+    ]
+    if len(operands) < len(items) or not all(known):
+        return None
+    numbers = tuple(builder.live.pin(operand) for operand in operands)
+    key = (template.type, numbers)
+    if key not in builder.tables:
+        builder.tables[key] = np.array(numbers, dtype=template.type.name)
+    return builder.as_operand(builder.static(builder.tables[key]))  # type: ignore[return-value]
 
 
 def _from_array(
