@@ -47,6 +47,7 @@ from numbad.transform.matrices import (
     hessian_rows,
 )
 from numbad.transform.pattern import pattern
+from numbad.transform.products import accumulate_products
 from numbad.transform.reverse import joint, reverse, split, without_unused_callees
 from numbad.transform.simplify import simplify_program
 
@@ -390,12 +391,18 @@ def _finish(request: Request, built: Built, program: ir.Program, **facts: Any) -
 
 
 def _executable(program: ir.Program) -> ir.Program:
-    """Leave out the derivatives that functions carry, what only these invoke, and barriers."""
+    """Leave out what only transforms need, and put products of matrices in place.
+
+    Left out are the derivatives that functions carry, what only these invoke, and barriers.
+    """
     callees = {
-        name: without_barriers(replace(callee, custom=None))
-        for name, callee in program.callees.items()
+        name: _placed(replace(callee, custom=None)) for name, callee in program.callees.items()
     }
-    return without_unused_callees(ir.Program(without_barriers(program.entry), callees))
+    return without_unused_callees(ir.Program(_placed(program.entry), callees))
+
+
+def _placed(function: ir.Function) -> ir.Function:
+    return accumulate_products(without_barriers(function))
 
 
 _CARRIED_OPTIONS = ("fastmath", "error_model", "boundscheck", "nogil")

@@ -19,6 +19,7 @@ NAMES = (
     "dense_jacobian",
     "rosenbrock_hessian",
     "rosenbrock_hvp",
+    "mlp",
 )
 
 

@@ -129,7 +129,9 @@ def written_memory(statement: ir.Stmt) -> list[ir.Operand] | None:
                 found.append(array)
             case ir.Let(_, ir.Invoke() | ir.Reserve() | ir.Release()):
                 return None
-            case ir.Let() | ir.Effect() | ir.Raise() | ir.For() | ir.While() | ir.If():
+            case ir.Effect(_, args):
+                found += [arg for arg in args if is_memory(arg.type)]
+            case ir.Let() | ir.Raise() | ir.For() | ir.While() | ir.If():
                 pass
             case _:
                 assert_never(inner)

@@ -2,7 +2,7 @@
 
 Replaces: operations on constants; integer and floating-point identities that hold bit for bit;
 branches whose condition is constant; merges and carried values that are the same on every path;
-loops that run zero times.
+loops that run zero times; lengths of arrays that are made here.
 """
 
 from __future__ import annotations
@@ -12,9 +12,11 @@ import operator
 from dataclasses import replace
 from typing import Any, assert_never
 
+import numpy as np
+
 from numbad.ir import nodes as ir
 from numbad.ir import visit
-from numbad.ir.types import BOOL, INT64, Scalar, Type, is_integer, is_memory, is_real
+from numbad.ir.types import BOOL, INT64, Array, Scalar, Type, is_integer, is_memory, is_real
 
 _FOLDABLE: frozenset[Any] = frozenset(
     {
@@ -48,15 +50,44 @@ def fold(function: ir.Function) -> ir.Function:
     return replace(function, body=body, results=results)
 
 
+def _is_matrix(var: ir.Var) -> bool:
+    return isinstance(var.type, Array) and var.type.ndim == 2
+
+
 class _Folder:
     def __init__(self) -> None:
         self.substitution: dict[ir.Var, ir.Operand] = {}
         self.tuples: dict[ir.Var, tuple[ir.Operand, ...]] = {}
+        self.made: dict[ir.Var, ir.Expr] = {}
 
     def _item(self, expr: ir.Expr) -> ir.Operand | None:
         match expr:
             case ir.TupleItem(ir.Var() as value, position) if value in self.tuples:
                 return self.operand(self.tuples[value][position])
+            case _:
+                return None
+
+    def _length(self, expr: ir.Expr) -> ir.Expr:
+        """Return the length of what an array was made from in place of the array's own."""
+        while isinstance(expr, ir.Shape):
+            match self.made.get(expr.array):
+                case ir.Transpose(array, axes):
+                    expr = ir.Shape(array, axes[expr.axis])
+                case ir.Call(np.dot, (ir.Var() as left, ir.Var() as right)) if _is_matrix(
+                    left
+                ) and _is_matrix(right):
+                    expr = ir.Shape((left, right)[expr.axis], expr.axis)
+                case _:
+                    break
+        return expr
+
+    def _known_length(self, expr: ir.Expr) -> ir.Operand | None:
+        match expr:
+            case ir.Shape(array, axis):
+                made = self.made.get(array)
+                if isinstance(made, ir.Alloc) and made.purpose != "tape":
+                    return self.operand(made.shape[axis])
+                return None
             case _:
                 return None
 
@@ -82,8 +113,11 @@ class _Folder:
     def _statement(self, statement: ir.Stmt, out: list[ir.Stmt]) -> None:
         match statement:
             case ir.Let(target, expr):
-                expr = visit.map_expr(expr, self.operand)
-                known = self._item(expr) or _value_of(expr, target.type)
+                expr = self._length(visit.map_expr(expr, self.operand))
+                known = self._item(expr) or self._known_length(expr)
+                known = known or _value_of(expr, target.type)
+                if isinstance(target.type, Array):
+                    self.made[target] = expr
                 if isinstance(expr, ir.MakeTuple):
                     self.tuples[target] = expr.items
                 if known is not None:

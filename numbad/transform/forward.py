@@ -564,9 +564,10 @@ class _Forward:
             self._set(target, terms[0])
             return
         tangent = _zeros_like(out, target, f"{target.name}_dot" if target.name else "")
-        copy_into(out, tangent, terms[0])  # type: ignore[arg-type]
-        for term in terms[1:]:
-            add_into(out, tangent, term)
+        # There is no term where only what is added to the result later has a tangent.
+        for number, term in enumerate(terms):
+            assert isinstance(term, ir.Var)
+            (add_into if number else copy_into)(out, tangent, term)
         self._set(target, tangent)
 
     def _tuple_call(

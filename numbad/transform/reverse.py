@@ -35,6 +35,7 @@ from numbad.transform.first_writes import store_first_writes
 from numbad.transform.fuse import Fusion, Place, candidates, clear_marks, loops_behind
 from numbad.transform.induction import eliminate_inductions
 from numbad.transform.pairs import Pairs, Request
+from numbad.transform.products import store_products
 from numbad.transform.schedule import Scheduler
 from numbad.transform.simplify import simplify_program
 from numbad.transform.tape import Tape
@@ -412,7 +413,9 @@ def _finished(program: ir.Program) -> ir.Program:
         {name: improve_accumulations(callee) for name, callee in program.callees.items()},
     )
     improved = simplify_program(improved, invariants=True)
-    return replace(improved, entry=store_first_writes(improved.entry))
+    entry = store_first_writes(store_products(improved.entry))
+    callees = {name: store_products(callee) for name, callee in improved.callees.items()}
+    return replace(improved, entry=entry, callees=callees)
 
 
 def split(reversed_: Reversed, name: str) -> tuple[ir.Program, ir.Program] | None:
