@@ -8,6 +8,7 @@ container of these is ``Static``: part of the structure.
 from __future__ import annotations
 
 import dataclasses
+import enum
 import types as python_types
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -178,8 +179,6 @@ def _describe_container(value: Any, seen: frozenset[int]) -> Tree:
 
 
 def _is_enum(value: Any) -> bool:
-    import enum
-
     return isinstance(value, enum.Enum)
 
 

@@ -3,12 +3,14 @@
 ``make_stub`` returns ``stub(args)``, which checks in a few hundred nanoseconds that the compilation
 fits the arguments and that what it found in globals and closure cells is still there, calls the
 compiled code and picks the results; or returns ``MISS``, and the caller goes the general way. It is
-made only for compilations whose arguments are numbers and arrays.
+made only for compilations whose arguments are numbers, arrays and containers of these, and that
+change nothing outside.
 """
 
 from __future__ import annotations
 
 import builtins
+import dataclasses
 import types as python_types
 from collections.abc import Callable
 from typing import Any
@@ -18,7 +20,8 @@ import numpy as np
 from numbad.compilation import Compilation
 from numbad.ir.types import BOOL, COMPLEX128, FLOAT64, INT64, Array, Scalar
 from numbad.paths import Dependency, Parameter
-from numbad.structure import Leaf
+from numbad.results import record_class
+from numbad.structure import Leaf, Mapping_, Record, Sequence_, Static, Tree, leaves
 
 MISS: Any = object()
 Stub = Callable[[tuple[Any, ...]], Any]
@@ -34,8 +37,13 @@ class _Writer:
     """Lines of the stub, and the objects they refer to."""
 
     def __init__(self) -> None:
-        self.names: dict[str, Any] = {"ndarray": np.ndarray, "MISS": MISS}
+        self.names: dict[str, Any] = {
+            "ndarray": np.ndarray,
+            "MISS": MISS,
+            "new_tuple": tuple.__new__,
+        }
         self.conditions: list[str] = []
+        self.locals = 0
 
     def bind(self, value: Any) -> str:
         name = f"v{len(self.names)}"
@@ -88,16 +96,58 @@ class _Writer:
             case _:
                 raise _TooGeneral
 
-    def leaf(self, text: str, leaf: Leaf) -> None:
+    def tree(self, text: str, tree: Tree, source: str = "") -> list[str]:
+        """Check the structure of a value; return the expressions for its leaves.
+
+        With ``source`` the first condition binds ``text`` to that.
+        """
+        first = f"({text} := {source})" if source else text
+        match tree:
+            case Leaf():
+                self.leaf(text, first, tree)
+                return [text]
+            case Static(str() as expected):
+                self.require(f"type({first}) is str and {text} == {expected!r}")
+                return []
+            case Static(expected) if isinstance(expected, bytes | python_types.MethodType):
+                raise _TooGeneral
+            case Static(expected):
+                self.require(f"{first} is {self.bind(expected)}")
+                return []
+            case Sequence_(items, cls):
+                self.require(f"type({first}) is {self.bind(cls)} and len({text}) == {len(items)}")
+                parts = [f"{text}[{position}]" for position in range(len(items))]
+            case Mapping_(keys, items):
+                self.require(f"type({first}) is dict and tuple({text}) == {self.bind(keys)}")
+                parts = [f"{text}[{self.bind(key)}]" for key in keys]
+            case Record(cls, names, items):
+                self.require(f"type({first}) is {self.bind(cls)}")
+                if not dataclasses.is_dataclass(cls):
+                    if any("__slots__" in base.__dict__ for base in cls.__mro__):
+                        raise _TooGeneral
+                    self.require(f"tuple({text}.__dict__) == {self.bind(names)}")
+                if not all(name.isidentifier() for name in names):
+                    raise _TooGeneral
+                parts = [f"{text}.{name}" for name in names]
+            case _:
+                raise _TooGeneral
+        found: list[str] = []
+        for part, item in zip(parts, items, strict=True):
+            self.locals += 1
+            found += self.tree(f"b{self.locals}", item, part)
+        return found
+
+    def leaf(self, text: str, first: str, leaf: Leaf) -> None:
+        """Check the type of a number or array; ``first`` is how it is read first."""
         match leaf.type:
             case Array(Scalar(name), ndim, "C", readonly=False):
                 dtype = self.bind(np.dtype(name))
-                self.require(f"type({text}) is ndarray and {text}.dtype is {dtype}")
+                self.require(f"type({first}) is ndarray and {text}.dtype is {dtype}")
                 self.require(f"{text}.ndim == {ndim} and {text}.flags.carray")
             case Scalar() if leaf.type in _PLAIN_NUMBERS:
-                self.require(f"type({text}) is {self.bind(_PLAIN_NUMBERS[leaf.type])}")
+                self.require(f"type({first}) is {self.bind(_PLAIN_NUMBERS[leaf.type])}")
             case Scalar(name):
-                self.require(f"type({text}) is {self.bind(np.dtype(name).type)}")
+                self.require(f"type({first}) is {self.bind(np.dtype(name).type)}")
             case _:
                 raise _TooGeneral
 
@@ -140,14 +190,15 @@ def _make(
     writer = _Writer()
     writer.names["function"] = function
     writer.names["entry"] = compilation.entry
-    arguments = [_argument(writer, parameter) for parameter in built.parameters]
+    arguments = [text for parameter in built.parameters for text in _argument(writer, parameter)]
     count = len(compilation.request.args)
     for dependency in built.dependencies:
         writer.dependency(dependency)
     if isinstance(function, python_types.FunctionType) and function.__closure__ is not None:
         cells = dict(zip(function.__code__.co_freevars, function.__closure__, strict=True))
         writer.names["closure"] = cells
-    grads = [_result(compilation, position) for position in picked]
+    results = _Results(compilation, writer)
+    grads = [results.argument(position) for position in picked]
     selected = f"({', '.join(grads)},)" if as_tuple else grads[0]
     result = f"found[0], {selected}" if with_value else selected
     unpack = ", ".join(f"a{position}" for position in range(count))
@@ -171,34 +222,70 @@ def _make(
     return stub
 
 
-def _argument(writer: _Writer, parameter: Parameter) -> str:
-    if not isinstance(parameter.tree, Leaf):
-        raise _TooGeneral
+def _argument(writer: _Writer, parameter: Parameter) -> list[str]:
+    """Return the expressions for the leaves of a parameter."""
     match parameter.path[0]:
         case ("arg", position):
-            text = f"a{position}"
+            return writer.tree(f"a{position}", parameter.tree)
         case ("kwarg", _):
             raise _TooGeneral
         case _:
-            text = writer.path(parameter.path)
-    writer.leaf(text, parameter.tree)
-    return text
+            return writer.tree(writer.path(parameter.path), parameter.tree)
 
 
-def _result(compilation: Compilation, position: int) -> str:
-    """Return the expression for the gradient of one argument."""
-    number = 0
-    built = compilation.built
-    order = {p: n for n, p in enumerate(compilation.differentiated)}
-    for entry_position, parameter in enumerate(built.parameters):
-        if parameter.path == (("arg", position),):
-            if entry_position not in order:
+class _Results:
+    """Expressions for the gradients of arguments."""
+
+    def __init__(self, compilation: Compilation, writer: _Writer) -> None:
+        self.compilation = compilation
+        self.writer = writer
+        self.order = {p: n for n, p in enumerate(compilation.differentiated)}
+        self.first: dict[int, int] = {}
+        count = 0
+        for parameter in compilation.built.parameters:
+            if parameter.path[0][0] == "arg":
+                self.first[parameter.path[0][1]] = count
+            count += sum(1 for _ in leaves(parameter.tree))
+
+    def argument(self, position: int) -> str:
+        """Return the expression for the gradient of one argument."""
+        self.position = self.first[position]
+        return self._tree(self.compilation.request.args[position])
+
+    def _tree(self, tree: Tree) -> str:
+        match tree:
+            case Leaf():
+                self.position += 1
+                return self._leaf(self.position - 1)
+            case Sequence_(items, cls):
+                parts = [self._tree(item) for item in items]
+                if all(part == "None" for part in parts):
+                    return "None"
+                listed = ", ".join(parts)
+                if cls is list:
+                    return f"[{listed}]"
+                whole = f"({listed},)"
+                return whole if cls is tuple else f"new_tuple({self.writer.bind(cls)}, {whole})"
+            case Mapping_(keys, items):
+                pairs = zip(keys, items, strict=True)
+                texts = [f"{self.writer.bind(key)}: {self._tree(item)}" for key, item in pairs]
+                return f"{{{', '.join(texts)}}}"
+            case Record(cls, names, items):
+                parts = [self._tree(item) for item in items]
+                if all(part == "None" for part in parts):
+                    return "None"
+                made = self.writer.bind(record_class(cls.__name__, names))
+                return f"{made}({', '.join(parts)})"
+            case _:
                 return "None"
-            index = order[entry_position]
-            if compilation.active[index] and compilation.connected[index]:
-                number = sum(compilation.active[:index])
-                return f"found[{1 + number}]"
-            if compilation.active[index] or compilation.connected[index]:
-                raise _TooGeneral
+
+    def _leaf(self, entry_position: int) -> str:
+        compilation = self.compilation
+        if entry_position not in self.order:
             return "None"
-    raise _TooGeneral
+        index = self.order[entry_position]
+        if compilation.active[index] and compilation.connected[index]:
+            return f"found[{1 + sum(compilation.active[:index])}]"
+        if compilation.active[index] or compilation.connected[index]:
+            raise _TooGeneral
+        return "None"
