@@ -12,6 +12,7 @@ from __future__ import annotations
 import builtins
 import dataclasses
 import types as python_types
+import weakref
 from collections.abc import Callable
 from typing import Any
 
@@ -26,6 +27,8 @@ from numbad.structure import Leaf, Mapping_, Record, Sequence_, Static, Tree, le
 MISS: Any = object()
 Stub = Callable[[tuple[Any, ...]], Any]
 
+# Signatures that a function keeps a short way for.
+_MOST_STUBS = 4
 _PLAIN_NUMBERS = {FLOAT64: float, INT64: int, BOOL: bool, COMPLEX128: complex}
 
 
@@ -199,7 +202,7 @@ def _make(
         writer.names["closure"] = cells
     results = _Results(compilation, writer)
     grads = [results.argument(position) for position in picked]
-    selected = f"({', '.join(grads)},)" if as_tuple else grads[0]
+    selected = f"({''.join(f'{text}, ' for text in grads)})" if as_tuple else grads[0]
     result = f"found[0], {selected}" if with_value else selected
     unpack = ", ".join(f"a{position}" for position in range(count))
     lines = ["def stub(args):"]
@@ -289,3 +292,37 @@ class _Results:
         if compilation.active[index] or compilation.connected[index]:
             raise _TooGeneral
         return "None"
+
+
+class ShortWays:
+    """The stubs of functions that are differentiated again and again by the same verb.
+
+    A stub is made when a function object is seen for the second time: functions that are made anew
+    for each call would not gain.
+    """
+
+    def __init__(self) -> None:
+        self._seen: weakref.WeakKeyDictionary[Any, list[Stub]] = weakref.WeakKeyDictionary()
+
+    def of(self, function: Any) -> list[Stub]:
+        """Return the stubs of a function."""
+        if type(function) is not python_types.FunctionType:
+            return []
+        return self._seen.get(function, [])
+
+    def note(self, function: Any, compilation: Compilation) -> None:
+        """Make a stub for a compilation if the function has been seen before."""
+        if type(function) is not python_types.FunctionType:
+            return
+        known = self._seen.get(function)
+        if known is None:
+            self._seen[function] = []
+        elif len(known) < _MOST_STUBS:
+            picked = tuple(range(len(compilation.request.args)))
+            stub = make_stub(compilation, function, picked, as_tuple=True, with_value=True)
+            if stub is not None:
+                self._seen[function] = [stub, *known]
+
+    def forget(self) -> None:
+        """Drop the short ways to what was compiled."""
+        self._seen.clear()

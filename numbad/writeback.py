@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from numbad.compilation import Built
-from numbad.errors import AliasingError
+from numbad.errors import UnsupportedSyntax
 from numbad.paths import Kept, Path, Update, path_key, read
 from numbad.structure import Leaf, Static, Tree, build_from, children, parts
 
@@ -139,7 +139,7 @@ def _check_distinct(
                 identities.get(path_key(update.path)) for update in built.updates
             )
         if is_double:
-            raise AliasingError(
+            raise UnsupportedSyntax(
                 f"a {type(found).__name__} is changed that is passed in, or reached, in two ways.",
                 origin=built.interface.origin,
                 why="The derivative would take them for two objects.",

@@ -340,3 +340,34 @@ def test_recursive_calls_of_the_api_inside_other_code():
         return x
 
     assert newton(1.0) == pytest.approx(math.sqrt(2.0))
+
+
+def test_repeated_calls_with_containers_notice_every_change():
+    f = lambda d: d["a"] * d["b"][0] * len(d["s"])
+    reusable = numbad.grad(f)
+    for differentiate in (lambda d: gradient(f, d)[0], reusable):
+        for _ in range(4):
+            got = differentiate({"a": 2.0, "b": [3.0, 1.0], "s": "xy"})
+            assert got == {"a": 6.0, "b": [4.0, None], "s": None}
+        assert differentiate({"a": 2.0, "b": [3.0, 1.0], "s": "xyz"})["a"] == 9.0
+        assert list(differentiate({"b": [3.0], "a": 2.0, "s": "x"})) == ["b", "a", "s"]
+        assert differentiate({"a": 2, "b": [3.0], "s": "x"})["b"] == [2.0]
+
+
+def test_repeated_calls_with_objects_notice_every_change():
+    class Box:
+        def __init__(self, **fields):
+            self.__dict__.update(fields)
+
+    f = lambda m: m.x * m.y if m.flag is None else m.x
+    for _ in range(3):
+        assert gradient(f, Box(x=2.0, y=3.0, flag=None))[0] == (3.0, 2.0, None)
+        assert gradient(f, Box(x=2.0, y=3.0, flag="a"))[0] == (1.0, None, None)
+        assert gradient(f, Box(y=3.0, x=2.0, flag=None))[0]._fields == ("y", "x", "flag")
+
+
+def test_repeated_calls_read_globals_anew(monkeypatch):
+    for scale in (2.0, 5.0, 7.0, 3):
+        monkeypatch.setitem(globals(), "SCALE", scale)
+        for _ in range(3):
+            assert gradient(scaled, 3.0) == (6.0 * scale,)
