@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import cache
 
-import llvmlite.binding as llvm
+from numbad.numba_bridge import register_lanes
 
 _MOST_LANES = 64
 # Time of a sweep with N lanes in units of the primal's, measured on the bench workloads:
@@ -31,15 +31,6 @@ def lanes_for(directions: int, threshold: int) -> int:
     lanes = 1 << (size - 1).bit_length()
     # Fewer lanes than half a register cost as much as these.
     return max(lanes, register_lanes() // 2)
-
-
-@cache
-def register_lanes() -> int:
-    """Return how many float64 numbers a vector register of this machine holds."""
-    features = llvm.get_host_cpu_features()
-    if features.get("avx512f"):
-        return 8
-    return 4 if features.get("avx") else 2
 
 
 def forward_cost(columns: int, lanes: int) -> float:

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from functools import cache
 from typing import Any
 
-from numba.core import types
+from numba import types
 from numba.extending import overload
 
 from numbad import api, calls, hessians, jacobians, numba_bridge

@@ -10,6 +10,7 @@ from __future__ import annotations
 import operator
 import types as python_types
 from collections.abc import Callable, Sequence
+from functools import cache
 from typing import Any, assert_never
 
 import llvmlite.binding
@@ -330,6 +331,15 @@ def dispatcher_settings(value: Any) -> str:
     """Describe the options of an ``@njit`` dispatcher, and its signatures if they are fixed."""
     fixed = [] if value._can_compile else value.nopython_signatures
     return repr((sorted(value.targetoptions.items(), key=repr), [str(s) for s in fixed]))
+
+
+@cache
+def register_lanes() -> int:
+    """Return how many float64 numbers a vector register of this machine holds."""
+    features = llvmlite.binding.get_host_cpu_features()
+    if features.get("avx512f"):
+        return 8
+    return 4 if features.get("avx") else 2
 
 
 def processor() -> tuple[str, str, str]:

@@ -28,7 +28,7 @@ from numbad.frontend.source import recorded
 from numbad.ir import nodes as ir
 from numbad.ir.types import Array, Scalar, is_complex, is_memory, tangent_type
 from numbad.ir.verify import verify_program
-from numbad.nesting import Nesting
+from numbad.nesting.verbs import Nesting
 from numbad.numba_bridge import compiler_lock
 from numbad.store import fingerprint
 from numbad.structure import Leaf, Mapping_, Record, Sequence_, Static, Tree, leaves

@@ -80,6 +80,10 @@ ALLOWED = {
         "store.files",
     ),
     "numba_passes": (),
+    "nesting": (
+        *("analysis", "api", "chunks", "compilation", "custom", "errors", "frontend", "hessians"),
+        *("ir", "jacobians", "markers", "results", "rules", "transform", "utilities"),
+    ),
     "interop": ("api", "errors", "hessians", "jacobians"),
     "sparse": (
         *("calls", "chunks", "compilation", "errors", "jacobians", "kernels", "parameters"),

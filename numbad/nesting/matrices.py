@@ -18,7 +18,7 @@ from numbad.frontend.builder import Builder
 from numbad.frontend.values import NONE, OperandValue, StaticValue, TupleValue, Value
 from numbad.ir import nodes as ir
 from numbad.ir.types import INT64, Array, Scalar, is_complex, is_memory, tangent_type
-from numbad.nested_functions import Walked, leaf_positions, positions, rebuilt, splice, walk
+from numbad.nesting.functions import Walked, leaf_positions, positions, rebuilt, splice, walk
 from numbad.transform import arith
 from numbad.transform.derivatives import Derivatives
 from numbad.transform.directions import Chunks, new_zeros, plain_dtype
@@ -159,7 +159,7 @@ class MatrixVerbs:
         gradient = gradient_program(program, (0,), self.derivatives, "inner_gradient")
         settings = self._chunks(builder, node, walked, (0,), options["chunk_threshold"])
         if not gradient.wrt:
-            made = Matrices(gradient.program, ((False,),))
+            made = Matrices(gradient.program, ((False,),), 1)
         elif mode == "rows":
             made = hessian_rows(gradient, settings, self.derivatives)
         else:
@@ -189,7 +189,7 @@ class MatrixVerbs:
         program = ir.Program(walked.function, dict(builder.callees))
         gradient = gradient_program(program, wrt, self.derivatives, "inner_gradient")
         settings = self._chunks(builder, node, walked, wrt, options["chunk_threshold"])
-        made = Matrices(gradient.program, ())
+        made = Matrices(gradient.program, (), 1)
         if gradient.wrt:
             made = hessian_columns(gradient, settings, self.derivatives, diagonal=True)
         found = splice(builder, made.program, walked.actual)

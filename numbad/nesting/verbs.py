@@ -32,9 +32,9 @@ from numbad.frontend.values import (
 )
 from numbad.ir import nodes as ir
 from numbad.ir.types import Array, Scalar, Type, is_complex, is_memory, tangent_type
-from numbad.nested_checkpoints import Checkpoints
-from numbad.nested_forwarddiff import ForwardDiff
-from numbad.nested_functions import (
+from numbad.nesting.checkpoints import Checkpoints
+from numbad.nesting.forwarddiff import ForwardDiff
+from numbad.nesting.functions import (
     leaf_positions,
     operands_of,
     positions,
@@ -42,7 +42,8 @@ from numbad.nested_functions import (
     splice,
     walk,
 )
-from numbad.nested_matrices import MatrixVerbs
+from numbad.nesting.matrices import MatrixVerbs
+from numbad.nesting.pullback import Back, PullbackVerbs, Push
 from numbad.results import record_class
 from numbad.rules import registry
 from numbad.rules.forms import ZeroDerivative
@@ -80,6 +81,8 @@ class Nesting:
             hessians.hvp: matrices.hvp,
             markers.forwarddiff: ForwardDiff(self.derivatives).call,
             utilities.checkpointed: Checkpoints(self.derivatives).call,
+            api.pullback: PullbackVerbs(self).pullback,
+            api.pushforward: PullbackVerbs(self).pushforward,
             api.gradient: self.gradient,
             api.withgradient: self.withgradient,
             api.jvp: self.jvp,
@@ -97,7 +100,7 @@ class Nesting:
         from numbad.api import Derivative
 
         match found:
-            case _Reusable():
+            case _Reusable() | Back() | Push():
                 return found.call
             case Derivative():
                 reusable = _Reusable(self, StaticValue(found.function), found.wrt, found.with_value)
@@ -164,11 +167,11 @@ class Nesting:
         entries: list[Value] = []
         number = 0
         for x in xs:
-            entry, number = self._entry(builder, x, number, by_leaf, zeros)
+            entry, number = self.entry(builder, x, number, by_leaf, zeros)
             entries.append(entry)
         return val, TupleValue(tuple(entries))
 
-    def _entry(
+    def entry(
         self,
         builder: Builder,
         value: Value,
@@ -186,7 +189,7 @@ class Nesting:
         if items is not None:
             parts = []
             for item in items:
-                part, number = self._entry(builder, item, number, by_leaf, zeros)
+                part, number = self.entry(builder, item, number, by_leaf, zeros)
                 parts.append(part)
             match contents:
                 case DictObject(keys):
@@ -240,7 +243,7 @@ class Nesting:
         directions = builder.as_sequence(tangents)
         if xs is None or directions is None or len(xs) != len(directions):
             builder.error(node, "`jvp` needs as many tangents as primals.")
-        return self._jvp(builder, function, list(xs), list(directions), node)
+        return self.along(builder, function, list(xs), list(directions), node)
 
     def derivative(
         self, builder: Builder, args: list[Value], kwargs: dict[str, Value], node: ast.AST | None
@@ -248,11 +251,11 @@ class Nesting:
         """``derivative(f, x)``."""
         function, x = args
         one = builder.number(1.0)
-        found = self._jvp(builder, function, [x], [one], node)
+        found = self.along(builder, function, [x], [one], node)
         assert isinstance(found, TupleValue)
         return found.items[1]
 
-    def _jvp(
+    def along(
         self,
         builder: Builder,
         function: Value,
@@ -260,6 +263,7 @@ class Nesting:
         directions: list[Value],
         node: ast.AST | None,
     ) -> TupleValue:
+        """Return the value of a function and its derivative along directions, None for zero."""
         walked = walk(builder, function, xs, node)
         chosen = tuple(
             position for position, direction in enumerate(directions) if direction != NONE

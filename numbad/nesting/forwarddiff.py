@@ -21,7 +21,7 @@ from numbad.ir import nodes as ir
 from numbad.ir import visit
 from numbad.ir.build import BlockBuilder, Fresh
 from numbad.ir.types import INT64, Array, Tuple, Type, is_complex, is_memory, tangent_type
-from numbad.nested_functions import (
+from numbad.nesting.functions import (
     Walked,
     adopted,
     leaf_positions,
@@ -29,7 +29,7 @@ from numbad.nested_functions import (
     unused_name,
     walk,
 )
-from numbad.nested_matrices import written
+from numbad.nesting.matrices import written
 from numbad.transform import arith, directions
 from numbad.transform.arrays import copy_into
 from numbad.transform.derivatives import Derivatives

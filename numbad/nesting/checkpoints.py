@@ -19,8 +19,8 @@ from numbad.ir import nodes as ir
 from numbad.ir import visit
 from numbad.ir.build import BlockBuilder, Fresh
 from numbad.ir.types import Array, Tuple, is_memory, tangent_type
-from numbad.nested_forwarddiff import whole_tangent, with_new_memory
-from numbad.nested_functions import Walked, adopted, rebuilt, unused_name, walk
+from numbad.nesting.forwarddiff import whole_tangent, with_new_memory
+from numbad.nesting.functions import Walked, adopted, rebuilt, unused_name, walk
 from numbad.transform import arith
 from numbad.transform.arrays import copy_into
 from numbad.transform.derivatives import Derivatives

@@ -1,0 +1,1 @@
+"""The verbs of numbad called by code that is being differentiated, or compiled, itself."""
