@@ -242,7 +242,7 @@ class _Report:
 
     def _recorded(self, var: ir.Var, statement: ir.Stmt, origin: Origin) -> None:
         loops = self.made.regions.region_of[var].loops
-        name = self._name(var)
+        name = self.formulas.text(var, whole=True) if var in self._undone else self._name(var)
         if not loops:
             self._note(origin, "kept", f"{name} is kept in a variable")
             return

@@ -2,7 +2,8 @@
 
 Within nested scopes a pure operation that was already done with the same operands is not done
 again, nor is a load of an element that has not been written since; a load of an element that was
-just stored gives the stored value. Cheap integer operations and array lengths that do not change in
+just stored gives the stored value. The lengths of new arrays are known, also where a loop exchanges
+arrays, as double buffers. Cheap integer operations and array lengths that do not change in
 a loop move in front of it, so that the trip counts of inner loops are known before the outermost
 loop starts. Divisions and anything that may raise stay where they are.
 """
@@ -17,7 +18,7 @@ from numbad.analysis.memory import AliasClass, Memory
 from numbad.analysis.regions import analyse as analyse_regions
 from numbad.ir import nodes as ir
 from numbad.ir import visit
-from numbad.ir.types import Array, is_integer, is_memory
+from numbad.ir.types import INT64, Array, is_integer, is_memory
 from numbad.rules import registry
 from numbad.transform.reuse import canonical
 
@@ -157,12 +158,60 @@ class _Hoister:
         place.defined.add(target)
         if key is not None:
             place.available[key] = target
+        match expr:
+            case ir.Alloc(shape, _, "user") if isinstance(target.type, Array):
+                for axis, extent in enumerate(shape):
+                    if extent.type == INT64:
+                        place.available[_extent(target, axis)] = extent
+            case _:
+                pass
 
-    def _inner(self, block: ir.Block, scope: _Scope, defined: set[ir.Var], loop: bool) -> ir.Block:
+    def _inner(
+        self,
+        block: ir.Block,
+        scope: _Scope,
+        defined: set[ir.Var],
+        loop: bool,
+        known: dict[Any, ir.Operand] | None = None,
+    ) -> ir.Block:
         inner = self.scope(scope)
         inner.is_loop_body = loop
         inner.defined = set(defined)
+        inner.available.update(known or {})
         return self.block(block, inner)
+
+    def _extents(self, carried: tuple[ir.Carried, ...], scope: _Scope) -> dict[Any, ir.Operand]:
+        """Lengths of arrays that a loop only exchanges with each other, if all have the same."""
+        by_inner = {item.inner: item for item in carried if isinstance(item.inner.type, Array)}
+        found: dict[Any, ir.Operand] = {}
+        for first in by_inner.values():
+            cycle = [first]
+            while isinstance(cycle[-1].next, ir.Var) and cycle[-1].next in by_inner:
+                if cycle[-1].next == first.inner or len(cycle) > len(by_inner):
+                    break
+                cycle.append(by_inner[cycle[-1].next])
+            if cycle[-1].next != first.inner:
+                continue
+            assert isinstance(first.inner.type, Array)
+            for axis in range(first.inner.type.ndim):
+                lengths = [scope.find(_extent(self.operand(item.init), axis)) for item in cycle]
+                if lengths[0] is not None and all(each == lengths[0] for each in lengths):
+                    found[_extent(first.inner, axis)] = lengths[0]
+        return found
+
+    def _note_results(
+        self,
+        carried: tuple[ir.Carried, ...],
+        known: dict[Any, ir.Operand],
+        scope: _Scope,
+    ) -> None:
+        """Lengths that hold within a loop hold for its results."""
+        for item in carried:
+            if isinstance(item.inner.type, Array):
+                for axis in range(item.inner.type.ndim):
+                    length = known.get(_extent(item.inner, axis))
+                    if length is not None:
+                        scope.available[_extent(item.result, axis)] = length
 
     def _map(self, statement: ir.Stmt, scope: _Scope) -> ir.Stmt:
         match statement:
@@ -172,7 +221,9 @@ class _Hoister:
                 ]
                 inits = [self.operand(item.init) for item in carried]
                 inner = {index, *(item.inner for item in carried)}
-                new_body = self._inner(body, scope, inner, True)
+                known = self._extents(carried, scope)
+                new_body = self._inner(body, scope, inner, True, known)
+                self._note_results(carried, known, scope)
                 new_carried = tuple(
                     replace(item, init=init, next=self.operand(item.next))
                     for item, init in zip(carried, inits, strict=True)
@@ -184,9 +235,11 @@ class _Hoister:
             case ir.While(carried=carried, before=before, body=body):
                 inits = [self.operand(item.init) for item in carried]
                 inner = {item.inner for item in carried}
-                new_before = self._inner(before, scope, inner, False)
+                known = self._extents(carried, scope)
+                new_before = self._inner(before, scope, inner, False, known)
                 condition = self.operand(statement.condition)
-                new_body = self._inner(body, scope, inner, True)
+                new_body = self._inner(body, scope, inner, True, known)
+                self._note_results(carried, known, scope)
                 new_carried = tuple(
                     replace(item, init=init, next=self.operand(item.next))
                     for item, init in zip(carried, inits, strict=True)
@@ -246,9 +299,14 @@ def _key(expr: ir.Expr, target: ir.Var) -> Any:
         case ir.Select() | ir.Cast() if not is_memory(target.type):
             return (type(expr), visit.expr_operands(expr), target.type)
         case ir.Shape(array, axis) if isinstance(array.type, Array):
-            return ("shape", array, axis)
+            return _extent(array, axis)
         case _:
             return None
+
+
+def _extent(array: ir.Operand, axis: int) -> Any:
+    """Return the key of the length of an array."""
+    return ("shape", array, axis)
 
 
 def _is_plain(value: ir.Operand, array: ir.Var) -> bool:
