@@ -265,9 +265,11 @@ class Derivative:
         val, found, compilation = _differentiated(
             self.function, args, kwargs, chosen, False, self.engine
         )
-        stub = compilation and make_stub(
-            compilation, self.function, picked, as_tuple=several, with_value=self.with_value
-        )
+        stub = None
+        if compilation is not None:
+            stub = make_stub(
+                compilation, self.function, picked, as_tuple=several, with_value=self.with_value
+            )
         if stub is not None and not kwargs:
             self._stubs = [stub, *self._stubs][:_MOST_STUBS]
         selected = tuple(found[position] for position in picked)

@@ -104,7 +104,8 @@ def withhessian(
     ValueGradHess(val=8.0, grad=12.0, hess=12.0)
     """
     if sparsity is not None:
-        from numbad.sparse.evaluate import Subject, sparse_hessian
+        from numbad.sparse.evaluate import sparse_hessian
+        from numbad.sparse.subject import Subject
 
         calls.check_engine(engine)
         subject = Subject(f, (x,), kwargs, None, order, "hessian")

@@ -128,7 +128,8 @@ def withjacobian(  # noqa: PLR0913 - options by keyword
     if sparsity is not None:
         if out is not None:
             raise ValueError("sparse matrices are made anew: `out` does not go with `sparsity`.")
-        from numbad.sparse.evaluate import Subject, sparse_jacobian
+        from numbad.sparse.evaluate import sparse_jacobian
+        from numbad.sparse.subject import Subject
 
         subject = Subject(f, args, kwargs, wrt, order)
         return ValueAndGrad(*sparse_jacobian(subject, sparsity, mode, chunk_threshold))
