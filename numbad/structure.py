@@ -124,6 +124,9 @@ def leaf_type(value: Any) -> Type | None:
     """IR type of a number or array; None for everything else."""
     match value:
         case np.ndarray():
+            # Operators of these classes mean something else than those of arrays.
+            if type(value) is not np.ndarray and isinstance(value, np.matrix | np.ma.MaskedArray):
+                return None
             return array_type_of(value)
         case bool() | np.bool_():
             return BOOL
@@ -197,6 +200,8 @@ def record_fields(value: Any) -> dict[str, Any] | None:
         np.ndarray,
         np.generic,
     )
+    if isinstance(value, python_types.SimpleNamespace):
+        return dict(vars(value))
     if isinstance(value, opaque) or _is_enum(value) or not cls.__flags__ & 1 << 9:
         return None
     if cls.__module__.partition(".")[0] in {"numba", "numpy", "functools", "builtins", "scipy"}:
@@ -307,7 +312,8 @@ def build_from(
 
 
 def _make_record(tree: Record, items: tuple[Any, ...]) -> Any:
-    instance: Any = object.__new__(tree.cls)
+    is_namespace = issubclass(tree.cls, python_types.SimpleNamespace)
+    instance: Any = tree.cls() if is_namespace else object.__new__(tree.cls)
     for name, item in zip(tree.names, items, strict=True):
         object.__setattr__(instance, name, item)
     return instance

@@ -41,6 +41,10 @@ _TUPLE_METHODS = ("index", "count", "_replace", "_asdict")
 
 def getattr_(builder: Builder, value: Value, name: str, node: ast.AST | None) -> Value:
     """Return ``value.name``."""
+    if name == "__class__":
+        cls = class_of(builder, value)
+        if cls is not None:
+            return StaticValue(cls)
     match value:
         case OperandValue() if is_array(value):
             from numbad.frontend import arrays

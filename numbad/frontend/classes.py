@@ -33,6 +33,9 @@ def construct(
     """Walk ``cls(*args, **kwargs)``."""
     if issubclass(cls, tuple) and hasattr(cls, "_fields"):
         return _namedtuple(builder, cls, args, kwargs, node)
+    if cls is python_types.SimpleNamespace and not args:
+        fields = tuple(bindings.settled(builder, value, name) for name, value in kwargs.items())
+        return builder.new_object(RecordObject(cls, tuple(kwargs), fields))
     if cls.__module__.startswith("numba.typed"):
         builder.error(
             node, f"`numba.typed.{cls.__name__}` is not supported.", "", "Use an array or a list."

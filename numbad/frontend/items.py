@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from numbad.errors import DifferentiationError
 from numbad.frontend import (
     bindings,
     checks,
@@ -303,6 +304,8 @@ def _of_static(builder: Builder, value: StaticValue, index: Value, node: ast.AST
             if isinstance(found, dict):
                 builder.live.depend(value.path, "keys", tuple(found))
             builder.raise_now(type(failure), str(failure))
+        except DifferentiationError:
+            raise
         except TypeError as failure:
             builder.error(node, f"Indexing raises {type(failure).__name__}: {failure}.")
     builder.error(node, sentence(f"{describe(builder, value)} cannot be indexed."))
@@ -381,6 +384,12 @@ def _set_object_item(
                     changed[position] = value
                 except IndexError as failure:
                     builder.raise_now(IndexError, str(failure))
+                builder.state.heap[ref.id] = ListObject(tuple(changed))
+                return
+            new = builder.as_sequence(value)
+            if builder.is_static(index) and new is not None:
+                changed = list(items)
+                changed[builder.as_static(index)] = new
                 builder.state.heap[ref.id] = ListObject(tuple(changed))
                 return
             make_dynamic(builder, ref, value, node)

@@ -62,6 +62,7 @@ class Live:
         self._opened: dict[int, tuple[Any, Path, Ref]] = {}
         self._objects: dict[tuple[Any, ...], tuple[Path, int]] = {}
         self._variables: dict[tuple[Any, ...], Ref] = {}
+        self._sealed: dict[int, str] = {}
 
     @property
     def objects(self) -> tuple[tuple[Path, int], ...]:
@@ -146,8 +147,22 @@ class Live:
                 self._objects.setdefault(path_key(path), (path, id(found)))
         return StaticValue(found, path)
 
+    def seal(self, argument: Any, name: str) -> None:
+        """Note an argument that may hold numbers or arrays in a way that is not understood."""
+        if not (callable(argument) or isinstance(argument, _NEVER_CHANGED)):
+            self._sealed[id(argument)] = name
+
     def _lift(self, found: Any, path: Path, name: str) -> OperandValue:
         key = path_key(path)
+        first = path[0]
+        if first[0] == "object" and id(first[1]) in self._sealed:
+            kind = type(first[1]).__name__
+            self.builder.error(
+                None,
+                f"The argument `{self._sealed[id(first[1])]}` is a `{kind}`, whose contents are read.",
+                "It would count as a constant.",
+                "Use a tuple, list, dict, or an object of a class written in Python.",
+            )
         if key not in self._lifted:
             tree = structure.describe(found)
             assert isinstance(tree, structure.Leaf)
@@ -308,6 +323,7 @@ def argument_value(
             if value is None or isinstance(value, str | bytes):
                 return StaticValue(value)
             refuse_data(builder, value, f"The argument `{name}`")
+            builder.live.seal(value, name)
             if type(value) in (list, dict) or structure.record_fields(value) is not None:
                 return Conflict("It is an object that contains itself.")
             return StaticValue(value, (("object", value),))
@@ -355,6 +371,13 @@ def _external(
 
 def refuse_data(builder: Builder, value: Any, what: str) -> None:
     """Refuse containers of numbers that are neither arrays nor Python's."""
+    if isinstance(value, np.matrix | np.ma.MaskedArray):
+        builder.error(
+            None,
+            f"{what} is a `{type(value).__name__}`.",
+            "Its operators mean something else than those of arrays.",
+            "Pass a plain array: `np.asarray(x)`.",
+        )
     if isinstance(value, np.ndarray | np.generic):
         builder.error(
             None,

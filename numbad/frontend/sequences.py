@@ -205,6 +205,8 @@ def length(builder: Builder, value: Value, node: ast.AST | None) -> ir.Operand:
     if items is not None:
         return ir.Const(len(items), INT64)
     match value:
+        case StaticValue(set() | frozenset() as found):
+            return ir.Const(len(found), INT64)
         case OperandValue(ir.Var(type=Array(ndim=ndim)) as array) if ndim > 0:
             return builder.shape(array, 0)
         case OperandValue(ir.Var(type=List()) as array):

@@ -1,7 +1,10 @@
 """What cannot be differentiated is refused by name, at the user's line, and never wrong."""
 
+import array
+import collections
 import ctypes
 import math
+import time
 
 import numba
 import numpy as np
@@ -189,3 +192,22 @@ def test_shape_mismatch_is_an_error_as_in_numpy():
 def test_unknown_engine():
     with pytest.raises(ValueError, match="engine"):
         gradient(lambda x: x, 1.0, engine="steam")
+
+
+@pytest.mark.parametrize(
+    ("f", "argument"),
+    [
+        (lambda d: d["a"] * 2.0, collections.OrderedDict(a=1.0)),
+        (lambda d: d["a"] * 2.0, collections.defaultdict(float, a=1.0)),
+        (lambda d: d[0] * 2.0, collections.deque([1.0])),
+        (lambda d: d[0] * 2.0, array.array("d", [1.0])),
+        (lambda d: sum(d), {1.0, 2.0}),
+        (lambda d: d.tm_year * 1.0, time.gmtime(0)),
+        (lambda d: np.sum(d * d), np.ones((2, 2)).view(np.matrix)),
+        (lambda d: np.sum(d * 2.0), np.ma.masked_array([1.0, 2.0], [0, 1])),
+    ],
+    ids=lambda v: type(v).__name__,
+)
+def test_contents_that_are_not_understood_are_never_constants(f, argument):
+    with pytest.raises(TypeError):
+        gradient(f, argument, engine="compiled")
