@@ -7,15 +7,17 @@ from typing import Any
 
 import numpy as np
 
-from numbad.errors import DifferentiationError
-from numbad.traced.levels import Level, current
+from numbad.errors import NoRule
+from numbad.traced.levels import Level, current, state
 from numbad.traced.memory import root
 from numbad.traced.values import TracedArray, TracedNumber, hooks, plain
 
 
 def settle(value: Any) -> Any:
-    """Return a value without levels that are over."""
-    while type(value) is TracedNumber and not value.level.is_open:
+    """Return a value without levels that are over or count as constant."""
+    while type(value) is TracedNumber and (
+        not value.level.is_open or value.level in state.constants
+    ):
         value = value.primal
     return value
 
@@ -24,10 +26,11 @@ def level_of(value: Any) -> Level | None:
     """Return the innermost level in which a settled number or array takes part."""
     if type(value) is TracedNumber:
         if value.level not in current():
-            raise DifferentiationError(
-                "A number that is being differentiated is used out of its function's sight.",
-                why="It was closed over by the rule of a function, or passed to another thread.",
-                remedy="Pass it as an argument.",
+            raise NoRule(
+                "A rule gives no derivative for a number that is differentiated around it.",
+                why="The number is closed over by the rule of a function (or was passed to another "
+                "thread).",
+                remedy="Make it a positional argument, or use numbad.dropgrad.",
             )
         level: Level = value.level
         return level

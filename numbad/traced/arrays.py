@@ -237,6 +237,8 @@ def select(condition: Any, x: Any, y: Any) -> Any:
         return wrap(np.where(condition, plain(x), plain(y)))
     from numbad.traced.activity import strip, takes_part
 
+    # A copy: the sweep uses it after later assignments to the caller's array.
+    condition = np.array(condition, bool)
     lower = [strip(x, level), strip(y, level)]
     with beneath(level):
         value = select(condition, *lower)

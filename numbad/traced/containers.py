@@ -101,6 +101,9 @@ class Lifted:
         self.originals: dict[int, Any] = {}
         self.copies: list[tuple[Any, TracedArray]] = []
         self.containers: dict[int, tuple[Any, Any]] = {}
+        # What the leaves of the argument gave so far, and what those of each container gave.
+        self.given: list[Any] = []
+        self._spans: dict[int, list[Any]] = {}
 
     def lift(self, value: Any, hint: Any, pick: Callable[[Any, Any], Any]) -> Any:
         """Return a value with traced leaves; ``pick(hint, key)`` is the hint for a part."""
@@ -112,8 +115,10 @@ class Lifted:
         if found is None:
             return value
         if id(value) in self.containers:
+            # Nothing is there yet for a container that contains itself.
+            self.given += self._spans.get(id(value), [])
             return self.containers[id(value)][1]
-        if not any(is_leaf(leaf) for leaf in leaves(value)):
+        if type(value) not in (list, dict) and not any(map(is_leaf, leaves(value))):
             return value
         if isinstance(value, tuple):
             return rebuilt(
@@ -122,8 +127,10 @@ class Lifted:
         # Entered before its parts: a part may refer to it.
         made = rebuilt(value, list(found.values()))
         self.containers[id(value)] = (value, made)
+        start = len(self.given)
         for key, part in found.items():
             _set_part(made, key, self.lift(part, pick(hint, key), pick))
+        self._spans[id(value)] = self.given[start:]
         return made
 
     def lift_in_place(self, value: Any, make: Callable[[Any], Any]) -> None:
@@ -146,7 +153,7 @@ class Lifted:
             self.copies.append((value, made))
         return made
 
-    def write_back(self) -> None:
+    def write_back(self, *, arrays_only: bool = False) -> None:
         """Let the user's arrays and containers see what was written to those of the call."""
         from numbad.traced.values import hooks
 
@@ -159,6 +166,8 @@ class Lifted:
                     hooks.set_item(original, Ellipsis, made)
                 else:
                     original[...] = made.array
+        if arrays_only:
+            return
         for original, made in self.containers.values():
             self._container_back(original, made)
 

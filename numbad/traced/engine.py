@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from decimal import Decimal
 from fractions import Fraction
 from typing import Any
@@ -55,22 +55,22 @@ class Reversed:
     ) -> None:
         level = ReverseLevel()
         self.level = level
-        self.args = args
+        self.args = [snapshot(arg) for arg in args]
+        self.members = [snapshot(item) for item in params]
         self.wrt = wrt
         self.references: dict[int, list[Reference | None]] = {}
-        lifted = Lifted(level, self._number, self._array)
-        self._given: list[Reference | None] = []
+        self.lifted = lifted = Lifted(level, self._number, self._array)
         with opened(level):
             try:
                 given = []
                 for position, item in enumerate(params):
-                    self._given = []
+                    lifted.given = []
                     lifted.lift_in_place(item, self._parameter)
-                    self.references[-1 - position] = self._given
+                    self.references[-1 - position] = lifted.given
                 for position, arg in enumerate(args):
-                    self._given = []
+                    lifted.given = []
                     given.append(lifted.lift(arg, position in wrt, lambda hint, key: hint))
-                    self.references[position] = self._given
+                    self.references[position] = lifted.given
                 named = {
                     name: lifted.lift(arg, False, lambda *_: False) for name, arg in kwargs.items()
                 }
@@ -78,7 +78,7 @@ class Reversed:
             except BaseException:
                 level.is_open = False
                 with beneath(level):
-                    lifted.write_back()
+                    lifted.write_back(arrays_only=True)
                     lifted.clean()
                 raise
             self.results = [self._result(leaf) for leaf in leaves(y)]
@@ -91,7 +91,7 @@ class Reversed:
         if not is_array(value):
             return self._number(value, True)
         self.level.adopt(value)
-        self._given.append(self.level.reference(value))
+        self.lifted.given.append(self.level.reference(value))
         return value
 
     def _number(self, value: Any, active: bool) -> Any:
@@ -99,7 +99,7 @@ class Reversed:
             return value
         with beneath(self.level):
             made = self.level.fresh(value)
-        self._given.append(made.slot)
+        self.lifted.given.append(made.slot)
         return made
 
     def _array(self, value: Any, active: bool) -> Any:
@@ -111,7 +111,7 @@ class Reversed:
             made = _own_copy(value)
         slope_dtype(made.array.dtype)
         self.level.adopt(made)
-        self._given.append(self.level.reference(made))
+        self.lifted.given.append(self.level.reference(made))
         return made
 
     def _object_array(self, value: Any) -> Any:
@@ -142,15 +142,15 @@ class Reversed:
             if position in self.wrt:
                 found.append(self._gradient(arg, position, sweep, zeros))
             else:
-                found.append(_shaped(arg, lambda value: _zero(value) if zeros else None))
+                found.append(shaped(arg, lambda value: _zero(value) if zeros else None))
         return tuple(found)
 
-    def back_to(self, params: Sequence[Any], seeds: Sequence[Any], zeros: bool) -> list[Any]:
+    def back_to(self, seeds: Sequence[Any], zeros: bool) -> list[Any]:
         """Return the gradients for the parameters."""
         sweep = self._swept(seeds)
         return [
             self._gradient(item, -1 - position, sweep, zeros)
-            for position, item in enumerate(params)
+            for position, item in enumerate(self.members)
         ]
 
     def _swept(self, seeds: Sequence[Any]) -> Sweep:
@@ -172,7 +172,27 @@ class Reversed:
                 return _zero(value) if zeros else None
             return finished(cotangent, value)
 
-        return _shaped(value, take)
+        return shaped(value, take)
+
+
+def snapshot(value: Any, path: frozenset[int] = frozenset()) -> Any:
+    """Return the structure of a value as it is now, around the same numbers and arrays."""
+    found = None if containers.is_leaf(value) else parts(value)
+    if found is None:
+        return value
+    if id(value) in path:
+        return None
+    inner = path | {id(value)}
+    return containers.rebuilt(value, [snapshot(part, inner) for part in found.values()])
+
+
+def leaf_cotangents(like: Any, given: Any) -> Iterator[Any]:
+    """Yield what a cotangent of a container has for each number and array of it; None if nothing."""
+    if containers.is_leaf(like):
+        yield given
+        return
+    for key, part in (parts(like) or {}).items():
+        yield from leaf_cotangents(part, None if given is None else _part(given, key))
 
 
 def _object_gradient(value: Any, references: Any, sweep: Sweep) -> Any:
@@ -230,7 +250,7 @@ def _zero(value: Any) -> Any:
     )
 
 
-def _shaped(value: Any, take: Callable[[Any], Any], seen: frozenset[int] = frozenset()) -> Any:
+def shaped(value: Any, take: Callable[[Any], Any], seen: frozenset[int] = frozenset()) -> Any:
     """Return the gradient of an argument: its structure, with ``take(leaf)`` for the leaves."""
     if containers.is_leaf(value):
         return take(value)
@@ -238,7 +258,7 @@ def _shaped(value: Any, take: Callable[[Any], Any], seen: frozenset[int] = froze
     if found is None:
         return None
     inner = seen | {id(value)}
-    new = [_shaped(part, take, inner) for part in found.values()]
+    new = [shaped(part, take, inner) for part in found.values()]
     if type(value) is dict:
         return dict(zip(found, new, strict=True))
     if all(each is None for each in new):
@@ -277,7 +297,7 @@ def gradient_of_params(
 ) -> tuple[Any, Grads]:
     """Return the value of a function without arguments and its gradients for the parameters."""
     run = Reversed(f, (), kwargs, (), params)
-    found = run.back_to(params, _unit_seeds(run, f), zeros)
+    found = run.back_to(_unit_seeds(run, f), zeros)
     return run.y, _grads(params, found)
 
 
@@ -289,7 +309,7 @@ def pullback_of_params(
 
     def back(y_bar: Any) -> Grads:
         """Return the gradients for the cotangent of the result."""
-        return _grads(params, run.back_to(params, list(_seeds(run.y, y_bar)), zeros))
+        return _grads(params, run.back_to(list(_seeds(run.y, y_bar)), zeros))
 
     return run.y, back
 
@@ -423,7 +443,7 @@ def jvp(
         except BaseException:
             level.is_open = False
             with beneath(level):
-                lifted.write_back()
+                lifted.write_back(arrays_only=True)
                 lifted.clean()
             raise
         with beneath(level):

@@ -48,6 +48,8 @@ def call(function: Any, /, *args: Any, **kwargs: Any) -> Any:
         return _python(function, args, kwargs)
     if kind is types.MethodType:
         return call(function.__func__, function.__self__, *args, **kwargs)
+    if declare.lookup(function) is not None:
+        return apply_user_rule(function, args, kwargs)
     handler = handler_of(function)
     if handler is not None and not (
         all(type(each) in _PLAIN for each in args)
@@ -58,10 +60,10 @@ def call(function: Any, /, *args: Any, **kwargs: Any) -> Any:
         return call(function.func, *function.args, *args, **{**function.keywords, **kwargs})
     if isinstance(function, type):
         return _made(function, args, kwargs)
-    if declare.lookup(function) is not None:
-        return apply_user_rule(function, args, kwargs)
     if numba_bridge.dispatcher_function(function) is not None:
         return _python(numba_bridge.dispatcher_function(function), args, kwargs)
+    if kind.__name__ == "DUFunc":
+        return vectorized(np.vectorize(function._dispatcher.py_func), args, kwargs)  # noqa: SLF001
     if kind is functools._lru_cache_wrapper:
         # The cache would hand out values of one differentiation in the next.
         return call(function.__wrapped__, *args, **kwargs)
@@ -89,9 +91,19 @@ def _any_traced(args: Any, kwargs: Any) -> bool:
     return any(isinstance(each, Traced) for each in values_in([list(args), kwargs]))
 
 
-def _is_opaque(function: types.FunctionType) -> bool:
+# Modules of numbad whose functions are for tracing: bodies of rules, decompositions, buffers.
+_TRACED_MODULES = (
+    "numbad.rules.",
+    "numbad.kernels.",
+    "numbad.frontend.arrays.decomp",
+    "numbad.buffers",
+    "numbad.demo",
+)
+
+
+def _is_opaque(function: Any) -> bool:
     module = function.__module__ or ""
-    return module.partition(".")[0] in _OPAQUE
+    return module.partition(".")[0] in _OPAQUE and not module.startswith(_TRACED_MODULES)
 
 
 def _python(function: types.FunctionType, args: Any, kwargs: Any) -> Any:
@@ -106,7 +118,7 @@ def _python(function: types.FunctionType, args: Any, kwargs: Any) -> Any:
         return function(*args, **kwargs)
     if has_rule(function) and _any_active(args):
         return by_rule(function, *args)
-    if _is_opaque(function) and not _is_body(function):
+    if _is_opaque(function):
         if function.__module__ == "numbad.frontend.arrays.intrinsics":
             return function(*mapped(plain, args))
         return wrap(function(*args, **kwargs))
@@ -115,14 +127,6 @@ def _python(function: types.FunctionType, args: Any, kwargs: Any) -> Any:
 
 def _any_active(args: Any) -> bool:
     return any(is_active(each) for each in values_in(list(args)))
-
-
-def _is_body(function: types.FunctionType) -> bool:
-    """Whether a function of numbad is one to trace: the body of a rule or a decomposition."""
-    module = function.__module__ or ""
-    return module.startswith(
-        ("numbad.rules.", "numbad.kernels.", "numbad.frontend.arrays.decomp", "numbad.demo")
-    )
 
 
 def python_call(function: types.FunctionType, args: Any, kwargs: Any) -> Any:
@@ -145,14 +149,12 @@ def _note(function: types.FunctionType) -> None:
 
 def _made(cls: type, args: Any, kwargs: Any) -> Any:
     """Make an object; the Python code of its class is traced."""
-    if declare.lookup(cls) is not None:
-        return apply_user_rule(cls, args, kwargs)
     init, new = cls.__init__, cls.__new__  # type: ignore[misc]
     if type(cls).__call__ is not type.__call__ or not (
         isinstance(init, types.FunctionType) or isinstance(new, types.FunctionType)
     ):
         return _builtin(cls, args, kwargs)
-    if cls.__module__.partition(".")[0] in _OPAQUE:
+    if _is_opaque(cls):
         return cls(*args, **kwargs)
     if isinstance(new, types.FunctionType):
         found = call(new, cls, *args, **kwargs)
@@ -188,7 +190,8 @@ def _builtin(function: Any, args: Any, kwargs: Any) -> Any:
     except Exception as error:
         # An error of a Python function that was called back has more of a traceback.
         is_own = error.__traceback__ is not None and error.__traceback__.tb_next is None
-        if not is_own or type(owner) is not types.ModuleType or not _any_active(args):
+        of_module = owner is None or type(owner) is types.ModuleType
+        if not is_own or not of_module or not _any_active(args):
             raise
         raise NoRule(f"`{name_of(function)}` has no derivative rule.") from error
 
@@ -284,7 +287,11 @@ def set_attribute(owner: Any, attr: str, value: Any) -> None:
         if type(found) is property and isinstance(found.fset, types.FunctionType):
             call(found.fset, owner, value)
             return
-    setattr(owner, attr, value)
+    method = type(owner).__setattr__
+    if isinstance(method, types.FunctionType) and not _is_opaque(method):
+        call(method, owner, attr, value)
+    else:
+        setattr(owner, attr, value)
     _note_container(owner)
 
 

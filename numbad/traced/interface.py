@@ -17,6 +17,7 @@ from numbad.traced import (  # noqa: F401 - each fills in hooks or a table
     dispatch,
     fourier,
     intercept,
+    marks,
     numpy_converter,
     numpy_protocol,
     products,

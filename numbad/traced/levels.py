@@ -91,6 +91,7 @@ def check_original(level: Level, array: Any) -> None:
 class _State(threading.local):
     def __init__(self) -> None:
         self.levels: tuple[Level, ...] = ()
+        self.constants: tuple[Level, ...] = ()
 
 
 state = _State()
@@ -137,6 +138,17 @@ def beneath(level: Level) -> Iterator[None]:
         yield
     finally:
         state.levels = before
+
+
+@contextmanager
+def constants(*levels: Level) -> Iterator[None]:
+    """Run the block with values of these levels as constants."""
+    before = state.constants
+    state.constants = (*before, *levels)
+    try:
+        yield
+    finally:
+        state.constants = before
 
 
 @contextmanager

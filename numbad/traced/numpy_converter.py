@@ -81,7 +81,7 @@ def vectorized(function: np.vectorize, args: Any, kwargs: Any) -> Any:
 
 @handles(np.piecewise)
 def _piecewise(x: Any, condlist: Any, funclist: Any, *args: Any, **kwargs: Any) -> Any:
-    x = _operand(x)
+    x = hooks.call(np.array, x, copy=None)
     conditions = mapped(plain, condlist)
     if isinstance(conditions, np.ndarray) and conditions.ndim == np.ndim(plain(x)):
         conditions = [conditions]

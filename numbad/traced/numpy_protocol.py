@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from numbad.custom import declare
 from numbad.errors import DifferentiationError, NoRule
 from numbad.rules import registry as rules
 from numbad.rules.forms import LinearRule, Missing, PairRule, ScalarRule, ZeroDerivative
@@ -31,6 +32,8 @@ _SCANS = {np.add: _cumsum, np.multiply: _cumprod}
 
 def ufunc(function: Any, method: str, inputs: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     """Call a ufunc, or one of its methods, on traced values."""
+    if method == "__call__" and declare.lookup(function) is not None:
+        return hooks.call(function, *inputs, **kwargs)
     out = kwargs.pop("out", None)
     target = out[0] if isinstance(out, tuple) else out
     if isinstance(out, tuple) and len(out) > 1:
@@ -154,6 +157,8 @@ def _at(function: Any, a: Any, index: Any, *operands: Any) -> None:
 
 def function(func: Any, args: Any, kwargs: Any) -> Any:
     """Call a function of NumPy that is no ufunc."""
+    if declare.lookup(func) is not None:
+        return hooks.call(func, *args, **kwargs)
     handler = handler_of(func)
     if handler is not None:
         return handler(*args, **kwargs)

@@ -15,7 +15,6 @@ from typing import Any
 
 import numpy as np
 
-from numbad.markers import dropgrad, ignore_derivatives
 from numbad.rules import registry as rules
 from numbad.traced.activity import highest, is_active, level_of, mapped, settle, strip, takes_part
 from numbad.traced.bodies import is_array
@@ -428,23 +427,6 @@ for _name in ["add", "sub", "mul", "truediv", "floordiv", "mod", "pow", "matmul"
     if _name != "matmul":
         handles(getattr(operator, _name))(_operator)
     handles(getattr(operator, f"i{_name}"))(_in_place)
-
-
-# --- where derivatives stop -------------------------------------------------------------------
-
-
-@handles(dropgrad)
-def _dropgrad(x: Any) -> Any:
-    return mapped(_without_derivative, x)
-
-
-def _without_derivative(x: Any) -> Any:
-    return TracedArray(plain(x).copy()) if is_array(x) else plain(x)
-
-
-@handles(ignore_derivatives)
-def _ignore_derivatives(x: Any) -> Any:
-    return _dropgrad(hooks.call(x) if callable(x) else x)
 
 
 # --- functions that call functions ------------------------------------------------------------

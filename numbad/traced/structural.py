@@ -118,7 +118,9 @@ def _assign(array: TracedArray, key: Any, value: Any) -> None:
     own = np.arange(numbers[key].size).reshape(numbers[key].shape)
     numbers[key] = own
     wins = numbers[key] == own
-    level.store(array, source, fit, key, None if wins.all() else wins)
+    # Copies: the sweep uses the places after later assignments to the caller's arrays.
+    places = mapped(lambda part: np.array(part) if is_array(part) else part, key)
+    level.store(array, source, fit, places, None if wins.all() else wins)
 
 
 def in_place(function: Any, fresh: Any, array: Any, other: Any, casting: str = "same_kind") -> Any:

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import inspect
 from typing import Any
 
 import numpy as np
 
 from numbad.custom import declare
 from numbad.custom.declare import UserRule
-from numbad.errors import InvalidRule
-from numbad.traced.activity import level_in, mapped, settle, strip, takes_part, values_in
+from numbad.errors import InvalidRule, NoRule
+from numbad.traced import joint
+from numbad.traced.activity import highest, level_in, level_of, mapped, settle, strip, takes_part
+from numbad.traced.activity import values_in
 from numbad.traced.bodies import is_array
 from numbad.traced.dispatch import fitted, wrap_all
-from numbad.traced.levels import Level, beneath, opened
+from numbad.traced.engine import leaf_cotangents
+from numbad.traced.levels import Level, beneath, opened, untraced
 from numbad.traced.reverse import ReverseLevel, Sweep
 from numbad.traced.values import TracedArray, hooks, plain
 
@@ -23,9 +27,20 @@ def apply_user_rule(function: Any, args: Any, kwargs: Any) -> Any:
     assert rule is not None
     if rule.forward is None:
         return without_gradient(function, args, kwargs)
-    if level_in(list(args), kwargs) is None:
+    if level_in(joint.leaves_in(list(args)), kwargs) is None:
         return wrap_all(function(*mapped(plain, list(args)), **mapped(plain, kwargs)))
-    return _differentiated(rule, [mapped(settle, each) for each in args], kwargs)
+    bound, rest = _bound(rule, args, kwargs)
+    return _differentiated(rule, bound, rest)
+
+
+def _bound(rule: UserRule, args: Any, kwargs: Any) -> tuple[list[Any], dict[str, Any]]:
+    """Return the arguments by position, those given by name and defaults among them."""
+    try:
+        found = inspect.signature(rule.forward).bind(*args, **kwargs)
+    except (TypeError, ValueError):
+        return list(args), kwargs
+    found.apply_defaults()
+    return list(found.args), found.kwargs
 
 
 def without_gradient(function: Any, args: Any, kwargs: Any) -> Any:
@@ -41,46 +56,87 @@ def without_gradient(function: Any, args: Any, kwargs: Any) -> Any:
 
 
 def _differentiated(rule: UserRule, args: list[Any], kwargs: Any) -> Any:
-    level = level_in(args)
+    leaves = [settle(leaf) for leaf in joint.leaves_in(args)]
+    level = highest(map(level_of, leaves))
+    if level_in(kwargs) is not None:
+        raise NoRule(
+            f"The rule of `{rule.title}` gives no derivative for its keyword-only arguments.",
+            remedy="Make them positional.",
+        )
     if level is None:
         return wrap_all(rule.function(*mapped(plain, args), **mapped(plain, kwargs)))
-    lower = [mapped(lambda each: strip(each, level), each) for each in args]
-    leaves = [each for arg in args for each in values_in(arg)]
-    lower_leaves = [each for arg in lower for each in values_in(arg)]
+    lower = joint.mapped_leaves(lambda leaf: strip(settle(leaf), level), args)
+    lower_leaves = joint.leaves_in(lower)
     active = [i for i, each in enumerate(leaves) if takes_part(each, level)]
     inputs = [leaves[i] for i in active]
     with beneath(level):
+        # In memory of its own: what the rule keeps for later does not see later assignments.
+        own = joint.mapped_leaves(lambda x: hooks.call(np.copy, x) if is_array(x) else x, lower)
         if rule.jvp is not None and not level.is_reverse:
-            return _forward(rule, level, args, lower, inputs)
-        found = hooks.call(rule.forward, *lower, **kwargs)
+            return _forward(rule, level, args, own, inputs)
+        found = hooks.call(rule.forward, *own, **kwargs)
+        _check_unchanged(rule, joint.leaves_in(own), lower_leaves)
         if not (isinstance(found, tuple) and len(found) == 2):
             raise InvalidRule(
-                f"The rule of `{rule.title}` does not return a pair.",
-                why="It returned " + type(found).__name__ + ".",
+                f"The rule of `{rule.title}` must return its value and the function `back`.",
+                why=f"It returned a {type(found).__name__}.",
             )
         y, rest = found
+        if rule.backward is None and not callable(rest):
+            raise InvalidRule(
+                f"The rule of `{rule.title}` returns a {type(rest).__name__} where its function "
+                "`back` belongs."
+            )
+    values = joint.leaves_in(y)
 
-    def cotangents(y_bar: Any) -> list[Any]:
+    def cotangents(bars: list[Any]) -> list[Any]:
+        given = iter(map(_given, joint.seeds_of(values, bars)))
+        y_bar = joint.mapped_leaves(lambda _: next(given), y)
         if rule.backward is None:
-            back = hooks.call(rest, _given(y_bar))
+            back = hooks.call(rest, y_bar)
         else:
-            back = hooks.call(rule.backward, rest, _given(y_bar))
+            back = hooks.call(rule.backward, rest, y_bar)
         every = _per_leaf(rule, back, args)
         return [None if every[i] is None else fitted(every[i], lower_leaves[i]) for i in active]
 
-    def push(tangents: list[Any]) -> Any:
-        return _transposed(cotangents, y, tangents)
+    def push(tangents: list[Any]) -> list[Any]:
+        _check_linear(rule, cotangents, values)
+        return _transposed(cotangents, values, tangents)
 
-    if isinstance(y, tuple | list | dict):
-        raise InvalidRule(
-            f"The rule of `{rule.title}` returns a {type(y).__name__} as the value.",
-            why="The traced engine takes rules whose value is a number or an array.",
-        )
-    if not is_array(y) and not isinstance(plain(y), int | float | complex | np.generic):
+    if not values:
         return y
-    if is_array(y):
-        y = hooks.call(np.copy, y)
-    return level.record(y, inputs, push, cotangents)
+    return joint.record(level, y, inputs, push, cotangents)
+
+
+def _check_unchanged(rule: UserRule, leaves: list[Any], before: list[Any]) -> None:
+    for leaf, old in zip(leaves, before, strict=True):
+        inexact = is_array(old) and plain(old).dtype.kind in "fc"
+        if is_array(old) and not np.array_equal(plain(leaf), plain(old), equal_nan=inexact):
+            raise InvalidRule(
+                f"An argument is changed by the rule of `{rule.title}`.",
+                why="A rule computes value and derivative of what it is given.",
+                remedy="Copy the array first.",
+            )
+
+
+def _check_linear(rule: UserRule, cotangents: Any, values: list[Any]) -> None:
+    """Refuse forward mode where the cotangents are not linear in the value's cotangent."""
+    if not all(isinstance(plain(v), int | float | np.ndarray | np.generic) for v in values):
+        return
+    rng = np.random.default_rng(0)
+    with untraced():
+        seeds = [rng.standard_normal(np.shape(plain(v))) for v in values]
+        seeds = [s if is_array(v) else float(s) for s, v in zip(seeds, values, strict=True)]
+        one = [None if c is None else plain(c) for c in cotangents(list(seeds))]
+        for factor in (1024.0, -1.0):
+            other = cotangents([factor * s for s in seeds])
+            for a, b in zip(one, other, strict=True):
+                if a is not None and not np.allclose(factor * a, plain(b), equal_nan=True):
+                    raise NoRule(
+                        f"The rule of `{rule.title}` has no forward mode: its cotangents are not "
+                        "linear in that of the value.",
+                        remedy="Give it one: custom_rule(..., jvp=...).",
+                    )
 
 
 def _given(y_bar: Any) -> Any:
@@ -98,63 +154,70 @@ def _per_leaf(rule: UserRule, back: Any, args: list[Any]) -> list[Any]:
     if len(args) == 1 and not (isinstance(back, tuple) and len(back) == 1):
         back = (back,)
     if not isinstance(back, tuple | list) or len(back) != len(args):
+        count = len(back) if isinstance(back, tuple | list) else "no"
         raise InvalidRule(
-            f"The rule of `{rule.title}` returns a wrong number of cotangents.",
-            why=f"There are {len(args)} positional arguments.",
+            f"The rule of `{rule.title}` returns {count} cotangent for {len(args)} arguments."
         )
     found: list[Any] = []
     for cotangent, arg in zip(back, args, strict=True):
-        found += _spread(rule, cotangent, arg)
+        for part, leaf in zip(leaf_cotangents(arg, cotangent), joint.leaves_in(arg), strict=True):
+            _check_fit(rule, part, leaf)
+            found.append(TracedArray(part) if type(part) is np.ndarray else part)
     return found
 
 
-def _spread(rule: UserRule, cotangent: Any, arg: Any) -> list[Any]:
+def _check_fit(rule: UserRule, cotangent: Any, leaf: Any) -> None:
     if cotangent is None:
-        return [None for _ in values_in(arg)]
-    if isinstance(arg, list | tuple):
-        return [leaf for c, a in zip(cotangent, arg, strict=True) for leaf in _spread(rule, c, a)]
-    if isinstance(arg, dict):
-        return [leaf for key, a in arg.items() for leaf in _spread(rule, cotangent[key], a)]
-    wanted, given = np.shape(plain(arg)), np.shape(plain(cotangent))
+        return
+    wanted, given = np.shape(plain(leaf)), np.shape(plain(cotangent))
     if wanted != given:
         raise InvalidRule(
-            f"The rule of `{rule.title}` returns a cotangent of shape {given}.",
-            why=f"The argument has shape {wanted}.",
+            f"The rule of `{rule.title}` returns a cotangent of shape {given} for an argument of "
+            f"shape {wanted}."
         )
-    return [TracedArray(cotangent) if type(cotangent) is np.ndarray else cotangent]
+    if np.iscomplexobj(plain(cotangent)) and not np.iscomplexobj(plain(leaf)):
+        raise InvalidRule(
+            f"The rule of `{rule.title}` returns a complex cotangent for a real argument."
+        )
 
 
 def _forward(
     rule: UserRule, level: Level, args: list[Any], lower: list[Any], inputs: list[Any]
 ) -> Any:
     def tangent(each: Any) -> Any:
+        each = settle(each)
         if takes_part(each, level):
-            return level.tangent(each)  # type: ignore[attr-defined]
-        found = plain(each)
-        if isinstance(found, np.ndarray):
-            return np.zeros(found.shape)
-        return (
-            0.0
-            if isinstance(found, int | float | complex) and not isinstance(found, bool)
-            else None
-        )
+            found = level.tangent(each)  # type: ignore[attr-defined]
+            return hooks.call(np.copy, found) if is_array(found) else found
+        if is_array(each):
+            return np.zeros(plain(each).shape)
+        return None if isinstance(plain(each), bool) else 0.0
 
-    tangents = tuple(mapped(tangent, each) for each in args)
+    tangents = tuple(_tangents(each, tangent) for each in args)
     y, y_dot = hooks.call(rule.jvp, tuple(lower), tangents)
-    return level.record(y, inputs, lambda _: y_dot, lambda _: [])
+    return joint.record(level, y, inputs, lambda _: joint.leaves_in(y_dot), lambda _: [])
 
 
-def _transposed(cotangents: Any, y: Any, tangents: list[Any]) -> Any:
-    """Return the tangent of ``y``: the transpose of what is linear in the cotangent of ``y``."""
+def _tangents(value: Any, tangent: Any) -> Any:
+    """Return the tangent of an argument; None for what cannot have one."""
+    found = joint.leaves_in(value)
+    return joint.mapped_leaves(tangent, value) if found else None
+
+
+def _transposed(cotangents: Any, values: list[Any], tangents: list[Any]) -> list[Any]:
+    """Return the tangents of the values: the transpose of what is linear in their cotangents."""
     level = ReverseLevel()
     with opened(level):
-        if is_array(y):
-            seed: Any = TracedArray(np.zeros(plain(y).shape, plain(y).dtype))
-            level.adopt(seed)
-        else:
-            seed = level.fresh(0.0)
-        place = level.reference(seed)
-        found = cotangents(seed)
+        seeds: list[Any] = []
+        for each in values:
+            if is_array(each):
+                seed: Any = TracedArray(np.zeros(plain(each).shape, plain(each).dtype))
+                level.adopt(seed)
+            else:
+                seed = level.fresh(0.0)
+            seeds.append(seed)
+        places = [level.reference(seed) for seed in seeds]
+        found = cotangents(seeds)
         references = [
             level.reference(each) if each is not None and takes_part(each, level) else None
             for each in found
@@ -164,9 +227,4 @@ def _transposed(cotangents: Any, y: Any, tangents: list[Any]) -> Any:
         if reference is not None:
             sweep.add(reference, tangent)
     sweep.run(level.tape)
-    result = sweep.cotangent(place)
-    return _zero(y) if result is None else result
-
-
-def _zero(y: Any) -> Any:
-    return 0.0 if not is_array(y) else np.zeros(plain(y).shape)
+    return joint.seeds_of(values, [sweep.cotangent(place) for place in places])

@@ -160,3 +160,26 @@ def test_numbers_spread_over_arrays():
     f = lambda x: np.sum(np.broadcast_to(x, (2, 3)) * np.arange(6.0).reshape(2, 3)) * x
     assert numbad.gradient(f, 2.0) == (60.0,)
     assert numbad.derivative(f, 2.0) == 60.0
+
+
+def test_what_is_changed_later_does_not_change_the_sweep():
+    config.engine = "traced"
+
+    def f(x):
+        mask = np.array([True, False, True])
+        places = np.array([0, 2])
+        y = np.where(mask, x, 2 * x)
+        z = np.zeros(3)
+        z[places] = y[:2]
+        weights = np.array([1.0, 2.0, 3.0])
+        s = np.sum(z * weights) + np.sum(x**weights)
+        mask[:] = False
+        places[:] = 1
+        weights[:] = 0.0
+        return s
+
+    x = np.array([1.5, 2.5, 0.5])
+    wanted = [1 + 1, 2 * 3 + 2 * 2.5, 3 * 0.25]
+    np.testing.assert_allclose(numbad.gradient(f, x)[0], wanted)
+    for i in range(3):
+        assert numbad.jvp(f, (x,), (np.eye(3)[i],))[1] == pytest.approx(wanted[i])
