@@ -63,7 +63,7 @@ def call(function: Any, /, *args: Any, **kwargs: Any) -> Any:
     if numba_bridge.dispatcher_function(function) is not None:
         return _python(numba_bridge.dispatcher_function(function), args, kwargs)
     if kind.__name__ == "DUFunc":
-        return vectorized(np.vectorize(function._dispatcher.py_func), args, kwargs)  # noqa: SLF001
+        return vectorized(np.vectorize(function._dispatcher.py_func), args, kwargs)
     if kind is functools._lru_cache_wrapper:
         # The cache would hand out values of one differentiation in the next.
         return call(function.__wrapped__, *args, **kwargs)

@@ -105,9 +105,7 @@ def passed(target: Level, leaf: Any, make: Callable[[Any], Any]) -> Any:
     leaf = settle(leaf)
     if type(leaf) is TracedNumber and leaf.level is not target:
         inner = passed(target, leaf.primal, make)
-        return leaf.level.record(
-            inner, [leaf], lambda tangents: tangents[0], lambda y_bar: [y_bar]
-        )
+        return leaf.level.record(inner, [leaf], lambda tangents: tangents[0], lambda y_bar: [y_bar])
     return make(leaf)
 
 
@@ -117,5 +115,3 @@ def seeds_of(like: list[Any], bars: list[Any]) -> list[Any]:
         (np.zeros(np.shape(plain(each))) if is_array(each) else 0.0) if bar is None else bar
         for each, bar in zip(like, bars, strict=True)
     ]
-
-

@@ -148,7 +148,7 @@ def _showgrad(x: Any, name: str | None = None) -> Any:
 
 def _argument_text() -> str:
     """Return the text of the first argument of the call that is running in the user's code."""
-    frame: Any = sys._getframe(1)  # noqa: SLF001
+    frame: Any = sys._getframe(1)
     while frame is not None and "numbad" in str(frame.f_globals.get("__name__", "")).split("."):
         frame = frame.f_back
     if frame is None:
@@ -222,5 +222,3 @@ def _counts(value: Any) -> bool:
 
 def _wrapped(leaf: Any) -> Any:
     return TracedArray(leaf) if type(leaf) is np.ndarray else leaf
-
-

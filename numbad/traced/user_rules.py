@@ -11,8 +11,16 @@ from numbad.custom import declare
 from numbad.custom.declare import UserRule
 from numbad.errors import InvalidRule, NoRule
 from numbad.traced import joint
-from numbad.traced.activity import highest, level_in, level_of, mapped, settle, strip, takes_part
-from numbad.traced.activity import values_in
+from numbad.traced.activity import (
+    highest,
+    level_in,
+    level_of,
+    mapped,
+    settle,
+    strip,
+    takes_part,
+    values_in,
+)
 from numbad.traced.bodies import is_array
 from numbad.traced.dispatch import fitted, wrap_all
 from numbad.traced.engine import leaf_cotangents
