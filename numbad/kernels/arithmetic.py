@@ -85,3 +85,75 @@ def _divide_complex(context: Any, builder: Any, type_: Any, a: Any, b: Any) -> A
     result.real = real
     result.imag = imag
     return result._getvalue()
+
+
+def absorb(factor: Any, other: Any) -> Any:
+    """Product in which a factor of zero gives zero, also times an infinity or NaN.
+
+    Cotangents and tangents are multiplied so with slopes that can be infinite. Unlike a conditional
+    expression it has the derivative of the product also where the factor is zero.
+
+    Examples
+    --------
+    >>> absorb(0.0, float("inf")), absorb(2.0, 3.0), absorb(float("inf"), 0.0)
+    (0.0, 6.0, nan)
+    """
+    return factor * other if factor != 0 else factor * 0
+
+
+def absorb_both(factor: Any, other: Any) -> Any:
+    """Product in which either factor, if it is zero, gives zero: see ``absorb``.
+
+    Examples
+    --------
+    >>> absorb_both(0.0, float("inf")), absorb_both(float("inf"), 0.0)
+    (0.0, 0.0)
+    """
+    return factor * other if factor != 0 and other != 0 else factor * 0 if factor == 0 else other
+
+
+def _register_absorbing(function: Any, both: bool) -> None:
+    @type_callable(function)
+    def _type(context: Any) -> Any:
+        def typer(factor: types.Type, other: types.Type) -> Any:
+            if not (isinstance(factor, types.Number) and isinstance(other, types.Number)):
+                return None
+            return context.unify_types(_inexact(factor), _inexact(other))
+
+        return typer
+
+    @lower_builtin(function, types.Number, types.Number)
+    def _lower(context: Any, builder: Any, signature: Signature, args: Any) -> Any:
+        a, b = _operands(context, builder, signature, args)
+        type_ = signature.return_type
+        is_zero = _is_zero(context, builder, type_, a)
+        if both:
+            is_zero = builder.or_(is_zero, _is_zero(context, builder, type_, b))
+        if isinstance(type_, types.Complex):
+            product = _multiply_complex(context, builder, type_, a, b)
+        else:
+            product = builder.fmul(a, b)
+        return builder.select(is_zero, context.get_constant_null(type_), product)
+
+
+def _is_zero(context: Any, builder: Any, type_: Any, value: Any) -> Any:
+    if not isinstance(type_, types.Complex):
+        return builder.fcmp_ordered("==", value, value.type(0.0))
+    parts = context.make_complex(builder, type_, value)
+    zero = parts.real.type(0.0)
+    return builder.and_(
+        builder.fcmp_ordered("==", parts.real, zero), builder.fcmp_ordered("==", parts.imag, zero)
+    )
+
+
+def _multiply_complex(context: Any, builder: Any, type_: Any, a: Any, b: Any) -> Any:
+    x = context.make_complex(builder, type_, a)
+    y = context.make_complex(builder, type_, b)
+    result = context.make_complex(builder, type_)
+    result.real = builder.fsub(builder.fmul(x.real, y.real), builder.fmul(x.imag, y.imag))
+    result.imag = builder.fadd(builder.fmul(x.real, y.imag), builder.fmul(x.imag, y.real))
+    return result._getvalue()
+
+
+_register_absorbing(absorb, False)
+_register_absorbing(absorb_both, True)

@@ -14,6 +14,7 @@ from numba.core import types
 from numba.core.typing.templates import AbstractTemplate, infer_global, signature
 from numba.extending import lower_builtin, type_callable
 
+from numbad.kernels.arithmetic import absorb, absorb_both
 from numbad.kernels.lanes import LanesType, splat
 
 _I64 = ir.IntType(64)
@@ -78,6 +79,44 @@ for _function, _predicate in (
     (operator.ne, "!="),
 ):
     _register_comparison(_function, _predicate)
+
+
+# --- products that zero absorbs ------------------------------------------------------------------
+
+
+class _Absorbing(AbstractTemplate):
+    def generic(self, args: Any, kws: Any) -> Any:
+        """Lanes of one kind, or lanes and a number."""
+        found = [type_ for type_ in args if isinstance(type_, LanesType)]
+        if kws or len(args) != 2 or not found:
+            return None
+        kind = found[0]
+        if not all(type_ == kind or isinstance(type_, types.Number) for type_ in args):
+            return None
+        return signature(kind, *(kind if type_ == kind else kind.dtype for type_ in args))
+
+
+def _register_absorbing(function: Any, both: bool) -> None:
+    infer_global(function)(type(f"Lanes{function.__name__}", (_Absorbing,), {"key": function}))
+
+    def lower(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        kind = sig.return_type
+        a, b = (
+            value if type_ == kind else splat(context, builder, value, kind)
+            for type_, value in zip(sig.args, args, strict=True)
+        )
+        zero = ir.Constant(a.type, None)
+        is_zero = builder.fcmp_ordered("==", a, zero)
+        if both:
+            is_zero = builder.or_(is_zero, builder.fcmp_ordered("==", b, zero))
+        return builder.select(is_zero, zero, builder.fmul(a, b))
+
+    for kinds in ((LanesType, LanesType), (LanesType, types.Float), (types.Float, LanesType)):
+        lower_builtin(function, *kinds)(lower)
+
+
+_register_absorbing(absorb, False)
+_register_absorbing(absorb_both, True)
 
 
 # --- choice, seeds, sums --------------------------------------------------------------------------

@@ -4,6 +4,7 @@ A file per topic; to add a rule, see ``declare``. The engine reads ``registry`` 
 """
 
 from numbad.rules import (
+    absorbing,
     complex_numbers,
     copies,
     eigen,
@@ -20,6 +21,7 @@ from numbad.rules import (
 )
 
 __all__ = [
+    "absorbing",
     "complex_numbers",
     "copies",
     "eigen",

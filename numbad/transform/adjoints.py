@@ -18,7 +18,7 @@ import numpy as np
 from numbad.errors import NoRule
 from numbad.ir import nodes as ir
 from numbad.ir import visit
-from numbad.ir.types import BOOL, INT64, Tuple, is_complex, is_memory, tangent_type
+from numbad.ir.types import INT64, Tuple, is_complex, is_memory, tangent_type
 from numbad.rules.forms import Function, LinearRule, PairRule, Rule, ScalarRule, ZeroDerivative
 from numbad.transform import arith, lane_rules
 from numbad.transform.arrays import add_into
@@ -103,17 +103,13 @@ class CallAdjoints:
                 if isinstance(slope, ir.Const)
                 else block.call(slope.type, np.conjugate, slope)
             )
-        product = arith.multiply(block, cotangent, slope)
         # Zero times an infinity is zero here, whichever of the two factors can be infinite.
-        factors = [cotangent] if partial.singular else []
-        if partial.constant is None and self.sweep.activity.is_exposed(target):
-            factors.append(slope)
-        for factor in factors:
-            if not isinstance(factor, ir.Const):
-                nonzero = block.call(BOOL, operator.ne, factor, arith.zero(factor.type))
-                zero = arith.zero(product.type)
-                product = block.let(product.type, ir.Select(nonzero, product, zero))
-        return product
+        exposed = partial.constant is None and self.sweep.activity.is_exposed(target)
+        if partial.singular:
+            return arith.absorb(block, cotangent, slope, both=exposed)
+        if exposed:
+            return arith.absorb(block, slope, cotangent)
+        return arith.multiply(block, cotangent, slope)
 
     def _partial_value(
         self, target: ir.Var, call: ir.Call, partial: Partial, scope: Scope

@@ -19,6 +19,7 @@ from numbad.ir.types import (
     is_integer,
     is_real,
 )
+from numbad.kernels import arithmetic
 
 ZERO = ir.Const(0, INT64)
 ONE = ir.Const(1, INT64)
@@ -166,3 +167,27 @@ def multiply(block: BlockBuilder, left: ir.Operand, right: ir.Operand) -> ir.Ope
         if is_minus_one(factor):
             return negate(block, other)
     return block.call(join_types(left.type, right.type), operator.mul, left, right)
+
+
+def absorb(
+    block: BlockBuilder, factor: ir.Operand, other: ir.Operand, *, both: bool = False
+) -> ir.Operand:
+    """Return a product that is zero where ``factor`` is (``both``: or ``other``): see ``absorb``.
+
+    ``numbad.kernels.arithmetic.absorb`` says why this is no conditional expression.
+    """
+    if is_integer(other.type):
+        other = cast(block, other, factor.type)
+    type_ = join_types(factor.type, other.type)
+    if is_zero(factor) or (both and is_zero(other)):
+        return zero(type_)
+    if _is_finite(factor) and both:
+        factor, other, both = other, factor, False
+    if _is_finite(factor) or (_is_finite(other) and not is_zero(other)):
+        return multiply(block, factor, other)
+    function = arithmetic.absorb_both if both else arithmetic.absorb
+    return block.call(type_, function, factor, other)
+
+
+def _is_finite(operand: ir.Operand) -> bool:
+    return isinstance(operand, ir.Const) and bool(np.isfinite(operand.value))

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from numbad import markers
+from numbad.kernels.arithmetic import absorb, absorb_both
 
 _CHEAP: frozenset[Any] = frozenset(
     {
@@ -42,6 +43,8 @@ _CHEAP: frozenset[Any] = frozenset(
         np.maximum,
         np.minimum,
         markers.dropgrad,
+        absorb,
+        absorb_both,
     }
 )
 _MIDDLING: frozenset[Any] = frozenset(

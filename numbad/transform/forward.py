@@ -8,7 +8,6 @@ swapped as the primal's is. The result is ordinary IR.
 
 from __future__ import annotations
 
-import operator
 from dataclasses import dataclass, replace
 from typing import assert_never
 
@@ -20,7 +19,6 @@ from numbad.ir import nodes as ir
 from numbad.ir import visit
 from numbad.ir.build import BlockBuilder, Fresh
 from numbad.ir.types import (
-    BOOL,
     INT64,
     Array,
     List,
@@ -502,10 +500,8 @@ class _Forward:
                 for inner in body:
                     out.emit(visit.with_origin(inner, out.origin))
             direction = self.tangent(call.args[partial.position])
-            term = arith.multiply(out, direction, slope)
-            if partial.singular:
-                nonzero = out.call(BOOL, operator.ne, direction, arith.zero(direction.type))
-                term = out.let(term.type, ir.Select(nonzero, term, arith.zero(term.type)))
+            product = arith.absorb if partial.singular else arith.multiply
+            term = product(out, direction, slope)
             total = arith.add(out, total, term)
         total = arith.cast(out, total, type_)
         if isinstance(total, ir.Var) and not total.name and target.name:

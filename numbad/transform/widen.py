@@ -34,7 +34,7 @@ from numbad.ir.types import (
     is_memory,
     is_real,
 )
-from numbad.kernels.arithmetic import divide
+from numbad.kernels.arithmetic import absorb, absorb_both, divide
 from numbad.kernels.lane_ops import select
 from numbad.transform import arith, per_lane, wide_lists
 
@@ -44,6 +44,8 @@ _ARITHMETIC: dict[Any, Callable[..., Any]] = {
     operator.mul: operator.mul,
     operator.truediv: divide,
     divide: divide,
+    absorb: absorb,
+    absorb_both: absorb_both,
     operator.neg: operator.neg,
     operator.pos: operator.pos,
 }

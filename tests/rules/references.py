@@ -11,6 +11,7 @@ from typing import Any
 import mpmath
 import numpy as np
 
+from numbad.kernels.arithmetic import absorb, absorb_both
 from numbad.kernels.special import digamma, polygamma, trigamma
 
 DIGITS = 40
@@ -140,4 +141,6 @@ PARTS: dict[Callable[..., Any], Callable[..., Any]] = {
     np.angle: lambda u, v: mpmath.atan2(v, u),
     complex: lambda a, b: (a, b),
     cmath.rect: lambda r, phi: (r * mpmath.cos(phi), r * mpmath.sin(phi)),
+    absorb: lambda a, b: a * b,
+    absorb_both: lambda a, b: a * b,
 }

@@ -10,6 +10,7 @@ import mpmath
 import numpy as np
 import pytest
 
+from numbad.kernels.arithmetic import absorb, absorb_both
 from numbad.kernels.factors import eigh_packed, slogdet_packed, svd_packed
 from numbad.rules import registry
 from numbad.rules.domains import Integers
@@ -93,7 +94,7 @@ def test_parts_of_complex_numbers(rule: PairRule | LinearRule) -> None:
     reference = reference_of(rule, references.PARTS)
     source = random.Random(5)
     generator = np.random.default_rng(5)
-    takes_parts = rule.names[0] in (complex, cmath.rect)
+    takes_parts = rule.names[0] in (complex, cmath.rect, absorb, absorb_both)
     for _ in range(5):
         if takes_parts:
             args = checks.sample_real(rule, source)
