@@ -14,7 +14,7 @@ import numpy as np
 
 from numbad.ir import nodes as ir
 from numbad.ir.types import Array, Lanes
-from numbad.kernels.arithmetic import divide
+from numbad.kernels.arithmetic import absorb, absorb_both, divide
 from numbad.kernels.lane_ops import lane_sum, select, with_unit
 from numbad.kernels.lanes import lane, with_lane
 
@@ -75,11 +75,23 @@ def _lane_sum(value: Any) -> Any:
     return value[0]
 
 
+def _absorb(factor: Any, other: Any) -> Any:
+    product = factor * other
+    return np.where(np.equal(factor, 0), product.dtype.type(0), product)
+
+
+def _absorb_both(factor: Any, other: Any) -> Any:
+    product = _absorb(factor, other)
+    return np.where(np.equal(other, 0), product.dtype.type(0), product)
+
+
 _ARITHMETIC: dict[Any, Callable[..., Any]] = {
     operator.add: operator.add,
     operator.sub: operator.sub,
     operator.mul: operator.mul,
     divide: np.true_divide,
+    absorb: _absorb,
+    absorb_both: _absorb_both,
     operator.neg: operator.neg,
     operator.pos: operator.pos,
     operator.lt: operator.lt,
