@@ -1,4 +1,4 @@
-"""``jacobian`` and ``withjacobian``: worked examples, structure of results, options, effects, errors.
+"""``jacobian`` and ``withjacobian``: worked examples, results, options, effects, errors.
 
 The worked examples are compiled; the rest evaluates the programs, which is as good and quicker.
 """
@@ -362,7 +362,7 @@ def test_lists_carry_lanes(rng):
 @pytest.mark.usefixtures("evaluated")
 def test_refused_arguments_and_results():
     x = np.ones(3)
-    with pytest.raises(NonScalarOutput, match="argument 0 .* is complex"):
+    with pytest.raises(NonScalarOutput, match=r"argument 0 .* is complex"):
         jacobian(lambda z: z, x + 1j)
     with pytest.raises(NonScalarOutput, match="needs a real number or array"):
         jacobian(lambda x: (x, x), x)
