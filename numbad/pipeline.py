@@ -50,6 +50,7 @@ from numbad.transform.pattern import pattern
 from numbad.transform.products import accumulate_products
 from numbad.transform.reverse import joint, reverse, split, without_unused_callees
 from numbad.transform.simplify import simplify_program
+from numbad.transform.versions import version_broadcasts
 
 derivatives = Derivatives(build_rule_body)
 
@@ -391,7 +392,7 @@ def _finish(request: Request, built: Built, program: ir.Program, **facts: Any) -
 
 
 def _executable(program: ir.Program) -> ir.Program:
-    """Leave out what only transforms need, and put products of matrices in place.
+    """Leave out what only transforms need, and place products and broadcasting loops.
 
     Left out are the derivatives that functions carry, what only these invoke, and barriers.
     """
@@ -402,7 +403,7 @@ def _executable(program: ir.Program) -> ir.Program:
 
 
 def _placed(function: ir.Function) -> ir.Function:
-    return accumulate_products(without_barriers(function))
+    return version_broadcasts(accumulate_products(without_barriers(function)))
 
 
 _CARRIED_OPTIONS = ("fastmath", "error_model", "boundscheck", "nogil")

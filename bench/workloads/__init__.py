@@ -20,6 +20,11 @@ NAMES = (
     "rosenbrock_hessian",
     "rosenbrock_hvp",
     "mlp",
+    "logistic",
+    "softmax",
+    "gmm_arrays",
+    "convolution",
+    "chain",
 )
 
 
