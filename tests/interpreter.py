@@ -235,7 +235,7 @@ class Interpreter:
                 return base.transpose(*axes, *range(len(axes), base.ndim))
             case ir.Reshape(_, shape):
                 assert isinstance(expr.array.type, Array)
-                result = base.reshape(*self.operands(shape, values), *element(expr.array.type)[1])
+                result = base.reshape((*self.operands(shape, values), *element(expr.array.type)[1]))
                 assert base.size == 0 or np.shares_memory(base, result), "reshape made a copy"
                 return result
 

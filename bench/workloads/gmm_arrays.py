@@ -1,4 +1,4 @@
-"""A Gaussian mixture with diagonal covariances in array form: 5000 points, 10 dimensions, 20 parts."""
+"""A Gaussian mixture with diagonal covariances in array form: 5000 points, 20 components."""
 
 from typing import Any
 

@@ -6,13 +6,13 @@ among the live values (closure cells, globals, builtins) of the outermost of the
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from numbad.frontend.names import RESULT, THROWN, hint, is_introduced
 from numbad.frontend.signals import Skip, Thrown
-from numbad.frontend.state import Code, Frame
+from numbad.frontend.state import Code, Frame, updated_names
 from numbad.frontend.values import Conflict, OperandValue, Pending, TupleValue, Value
-from numbad.ir.types import Scalar, Tuple, Type
+from numbad.ir.types import Array, Scalar, Tuple, Type
 
 if TYPE_CHECKING:
     import ast
@@ -85,6 +85,23 @@ def frame_names(builder: Builder, names: frozenset[str]) -> set[tuple[int, str]]
     """
     homes = ((home(builder, name), name) for name in names)
     return {(frame.id, name) for frame, name in homes if not _is_outside(frame, name)}
+
+
+def rebound_names(
+    builder: Builder, names: frozenset[str], nodes: list[ast.stmt]
+) -> set[tuple[int, str]]:
+    """``frame_names`` without those of arrays that the statements only update in place."""
+    kept = frame_names(builder, names)
+    updated = updated_names(nodes)
+    return {
+        (frame, name)
+        for frame, name in kept
+        if not (name in updated and _is_array(builder.state.frames[frame].get(name)))
+    }
+
+
+def _is_array(value: Any) -> bool:
+    return type(value) is OperandValue and isinstance(value.type, Array) and value.type.ndim > 0
 
 
 def assign(builder: Builder, name: str, value: Value, node: ast.AST | None = None) -> None:

@@ -53,7 +53,8 @@ class ActiveLoop:
 def run_for(builder: Builder, node: ast.For | GuardedFor) -> None:
     """Walk a ``for`` statement."""
     iterable = builder.evaluate(node.iter)
-    names = bindings.frame_names(builder, targets_of(node.target) | assigned_names(node.body))
+    assigned = targets_of(node.target) | assigned_names(node.body)
+    names = bindings.rebound_names(builder, assigned, [ast.Expr(node.target), *node.body])
 
     def body(item: Value) -> None:
         with builder.at(node):

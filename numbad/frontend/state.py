@@ -195,6 +195,22 @@ def assigned_names(nodes: list[ast.stmt]) -> frozenset[str]:
     return frozenset(bound)
 
 
+def updated_names(nodes: list[ast.stmt]) -> frozenset[str]:
+    """Names that the statements bind by augmented assignment only."""
+    stores: Counter[str] = Counter()
+    updates: Counter[str] = Counter()
+    for node in nodes:
+        for child in ast.walk(node):
+            match child:
+                case ast.Name(id=name, ctx=ast.Store() | ast.Del()):
+                    stores[name] += 1
+                case ast.AugAssign(target=ast.Name(id=name)):
+                    updates[name] += 1
+                case ast.FunctionDef(name=name):
+                    stores[name] += 1
+    return frozenset(name for name, count in updates.items() if stores[name] == count)
+
+
 def targets_of(node: ast.expr) -> frozenset[str]:
     """Names bound by an assignment target."""
     return frozenset(

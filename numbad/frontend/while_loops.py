@@ -27,7 +27,8 @@ Names = set[tuple[int, str]]
 
 def run_statement(builder: Builder, node: ast.While) -> None:
     """Walk a ``while`` statement."""
-    names = bindings.frame_names(builder, assigned_names([ast.Expr(node.test), *node.body]))
+    nodes = [ast.Expr(node.test), *node.body]
+    names = bindings.rebound_names(builder, assigned_names(nodes), nodes)
     names |= {pair for more in builder.ambient for pair in more}
 
     def test() -> ir.Operand:

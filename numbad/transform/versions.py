@@ -1,9 +1,9 @@
 """Two versions of loops that broadcast: one for operands of full length, which is vectorised.
 
 Whether an axis has length one, and is to be stretched, is known when the program runs: an element
-is read at ``0 if is_one else i``, an index that LLVM can make nothing of. Such a loop nest becomes a
-branch: if any axis is stretched, the nest as it was, else a copy of it with plain indices. It is for
-programs that are emitted next.
+is read at ``0 if is_one else i``, an index that LLVM can make nothing of. Such a loop nest becomes
+a branch: if any axis is stretched, the nest as it was, else a copy of it with plain indices. It is
+for programs that are emitted next.
 """
 
 from __future__ import annotations
@@ -45,9 +45,7 @@ class _Versioner:
                 case ir.While(body=body):
                     out.emit(replace(statement, body=self.block(body)))
                 case ir.If(then=then, orelse=orelse):
-                    out.emit(
-                        replace(statement, then=self.block(then), orelse=self.block(orelse))
-                    )
+                    out.emit(replace(statement, then=self.block(then), orelse=self.block(orelse)))
                 case _:
                     out.emit(statement)
         return out.block()

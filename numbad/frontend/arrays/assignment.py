@@ -28,6 +28,7 @@ from numbad.frontend.arrays.dims import (
 )
 from numbad.frontend.arrays.lazy import (
     LazyValue,
+    Source,
     consume,
     copy_elements,
     element,
@@ -36,8 +37,16 @@ from numbad.frontend.arrays.lazy import (
     of_array,
     settle_pending,
     sources_of,
+    without_repetition,
 )
-from numbad.frontend.arrays.operations import IN_PLACE, binary, on_elements, result_type
+from numbad.frontend.arrays.operations import (
+    IN_PLACE,
+    NOT_ELEMENTWISE,
+    binary,
+    on_elements,
+    operand_type,
+    result_type,
+)
 from numbad.frontend.arrays.subscripts import Subscript, parse
 from numbad.frontend.arrays.support import (
     ZERO,
@@ -204,11 +213,47 @@ def update(
     """Store ``array op value`` into the array, element by element."""
     _check_writable(builder, array, node)
     operator_ = IN_PLACE.get(fn, fn)
-    result = binary(builder, operator_, value_of(array), value, node)
-    lazy = to_lazy(builder, result, node)
+    if operator_ in NOT_ELEMENTWISE:
+        result = binary(builder, operator_, value_of(array), value, node)
+        lazy = to_lazy(builder, result, node)
+    else:
+        lazy = _updated(builder, operator_, array, value, node)
     if len(lazy.dims) > len(array_dims(builder, array)):
         builder.type_error(node, "The result has more axes than the array it is stored in.")
     assign(builder, array, lazy)
+
+
+def _updated(
+    builder: Builder, fn: Callable[..., Any], array: ir.Var, value: Value, node: Node
+) -> LazyValue:
+    """Return ``array op value``; the value is stretched to the array, never the array."""
+    assert isinstance(array.type, Array)
+    part = to_lazy(builder, value, node)
+    dims = array_dims(builder, array)
+    if len(part.dims) > len(dims):
+        builder.type_error(node, "The result has more axes than the array it is stored in.")
+    type_ = result_type(builder, fn, (array.type, operand_type(part, value)))
+    assert isinstance(type_, Array)
+    assert isinstance(type_.dtype, Scalar)
+    dtype = type_.dtype
+    part = without_repetition(builder, consume(builder, part), dims)
+    how = check_fits(builder, part.dims, dims)
+
+    def one(index: Index) -> ir.Operand:
+        operands = (
+            builder.load(array, *index),
+            element(builder, part, how.index(builder, index)),
+        )
+        return on_elements(builder, fn, operands, dtype)
+
+    whole = how.is_identity and len(part.dims) == len(dims)
+    found = {array.id: Source(array, True)}
+    for source in sources_of(part):
+        aligned = source.aligned and whole
+        found[source.array.id] = Source(source.array, aligned)
+    layout = array.type.layout
+    type_ = Array(dtype, array.type.ndim, layout)
+    return LazyValue(builder, type_, dims, one, tuple(found.values()), part.cost + 1)
 
 
 def augmented_item(

@@ -176,7 +176,7 @@ def compose(
     """Return the expression whose elements are ``fn`` of the broadcast elements of its parts."""
     _consume(builder, parts)
     dims = broadcast(builder, [part.dims for part in parts])
-    parts = [_without_repetition(builder, part, dims) for part in parts]
+    parts = [without_repetition(builder, part, dims) for part in parts]
     stretches = [stretch(builder, part.dims, dims) for part in parts]
 
     def one(index: Index) -> ir.Operand:
@@ -192,7 +192,8 @@ def compose(
     return pending(builder, LazyValue(builder, type_, dims, one, sources, total_cost))
 
 
-def _without_repetition(builder: Builder, part: LazyValue, dims: Dims) -> LazyValue:
+def without_repetition(builder: Builder, part: LazyValue, dims: Dims) -> LazyValue:
+    """Evaluate a dear operand that broadcasting repeats."""
     if part.cost < _DEAR or part.stored is not None or not part.dims:
         return part
     repeated = len(part.dims) < len(dims) or any(

@@ -141,7 +141,7 @@ def apply(
 ) -> Value:
     """Apply an elementwise function to arrays, numbers and sequences."""
     parts = [to_lazy(builder, arg, node) for arg in args]
-    types = [_operand_type(part, arg) for part, arg in zip(parts, args, strict=True)]
+    types = [operand_type(part, arg) for part, arg in zip(parts, args, strict=True)]
     type_ = result_type(builder, fn, types)
     if isinstance(type_, Array):
         dtype = type_.dtype
@@ -171,7 +171,8 @@ def combine(
     return compose(builder, type_, parts, fn, cost)
 
 
-def _operand_type(part: LazyValue, arg: Value) -> Type:
+def operand_type(part: LazyValue, arg: Value) -> Type:
+    """Type of an operand, of which an expression without axes counts as a number."""
     return part.type if part.dims or is_arraylike(arg) else part.dtype
 
 
