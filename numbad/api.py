@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import numbers
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -17,6 +18,7 @@ from numbad.compilation import Compilation
 from numbad.config import config
 from numbad.ir.types import Array, tangent_type
 from numbad.parameters import Grads, Params, sole_params
+from numbad.progress import bar
 from numbad.results import as_leaf, flatten_partly, gradient_of, taker
 from numbad.seeds import array_seeds, seeds_of, zero_of
 from numbad.structure import flatten, leaves, unflatten
@@ -43,6 +45,7 @@ def gradient(
     *args: Any,
     wrt: Any = None,
     zeros: bool = False,
+    progress: bool = False,
     engine: str | None = None,
     **kwargs: Any,
 ) -> Any:
@@ -60,6 +63,9 @@ def gradient(
         Positions or names of the arguments to differentiate; all by default.
     zeros : bool
         Give zeros instead of None where there is no differentiable path.
+    progress : bool
+        Show on standard error how far the outermost loops of both sweeps are. The program is
+        compiled for it; other calls are not slower. Not with ``Params`` or the traced engine.
     engine : {"auto", "compiled", "traced"}, optional
         Default ``numbad.config.engine``; see ``numbad.engines``.
     **kwargs
@@ -89,7 +95,9 @@ def gradient(
     >>> numbad.gradient(lambda x: 3 * x**2 + 2 * x + 1, 5)
     (32.0,)
     """
-    return withgradient(f, *args, wrt=wrt, zeros=zeros, engine=engine, **kwargs).grad
+    return withgradient(
+        f, *args, wrt=wrt, zeros=zeros, progress=progress, engine=engine, **kwargs
+    ).grad
 
 
 def withgradient(
@@ -97,6 +105,7 @@ def withgradient(
     *args: Any,
     wrt: Any = None,
     zeros: bool = False,
+    progress: bool = False,
     engine: str | None = None,
     **kwargs: Any,
 ) -> ValueAndGrad:
@@ -113,7 +122,7 @@ def withgradient(
     >>> numbad.withgradient(operator.truediv, 1, 2)
     ValueAndGrad(val=0.5, grad=(0.5, -0.25))
     """
-    is_plain = wrt is None and not kwargs and not zeros
+    is_plain = wrt is None and not kwargs and not zeros and not progress
     if is_plain and (config.engine if engine is None else engine) != "traced":
         for stub in _short_ways.of(f):
             known = stub(args)
@@ -121,8 +130,10 @@ def withgradient(
                 return ValueAndGrad(*known)
     chosen = calls.positions(f, wrt, len(args))
     if (params := sole_params(args)) is not None:
+        if progress:
+            raise TypeError("progress is not shown for gradients with respect to Params.")
         return ValueAndGrad(*_params_gradient(f, params, kwargs, zeros, engine))
-    val, found, compilation = _differentiated(f, args, kwargs, chosen, zeros, engine)
+    val, found, compilation = _differentiated(f, args, kwargs, chosen, zeros, engine, progress)
     if is_plain and compilation is not None:
         _short_ways.note(f, compilation)
     return ValueAndGrad(val, found)
@@ -175,6 +186,7 @@ def _differentiated(
     wrt: tuple[int, ...],
     zeros: bool,
     engine: str | None,
+    progress: bool = False,
 ) -> tuple[Any, tuple[Any, ...], Compilation | None]:
     """Return value, gradients and the compilation, if any, that gave them."""
     values, chosen = calls.unwrap(args, wrt)
@@ -182,10 +194,13 @@ def _differentiated(
     def traced() -> tuple[Any, tuple[Any, ...], None]:
         from numbad.traced.interface import gradient
 
+        if progress:
+            raise TypeError("progress is shown by the compiled engine only.")
+
         return *gradient(f, values, kwargs, chosen, zeros), None
 
     def compiled() -> tuple[Any, tuple[Any, ...], Compilation]:
-        return _compiled_gradient(f, values, kwargs, chosen, zeros)
+        return _compiled_gradient(f, values, kwargs, chosen, zeros, progress)
 
     return engines.dispatch(engine, f, compiled, traced)  # type: ignore[no-any-return]
 
@@ -196,12 +211,15 @@ def _compiled_gradient(
     kwargs: dict[str, Any],
     chosen: tuple[int, ...],
     zeros: bool,
+    progress: bool,
 ) -> tuple[Any, tuple[Any, ...], Compilation]:
     """As ``_differentiated``, by the compiled engine."""
-    compilation = calls.compiled(f, values, kwargs, "gradient", chosen)
+    mode = "gradient with progress" if progress else "gradient"
+    compilation = calls.compiled(f, values, kwargs, mode, chosen)
     flat = calls.entry_leaves(compilation, f, values, kwargs)
     write = prepare(compilation.built, f, values, kwargs)
-    found = calls.run(compilation, compilation.entry, [*flat, *array_seeds(compilation)])
+    with bar(compilation.reporting) if progress else nullcontext():
+        found = calls.run(compilation, compilation.entry, [*flat, *array_seeds(compilation)])
     val, cotangents = _split_results(compilation, found)
     if write is not None:
         write(found)

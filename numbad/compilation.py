@@ -27,8 +27,8 @@ if TYPE_CHECKING:
 class Request:
     """What is compiled: a function for argument trees, in one mode.
 
-    ``mode`` is ``"primal"``, ``"gradient"``, ``"pullback"``, ``"tangent"`` or one of
-    ``MATRIX_MODES`` and ``SPARSE_MODES``; ``wrt`` lists the positions of the positional arguments
+    ``mode`` is ``"primal"``, ``"gradient"``, ``"gradient with progress"``, ``"pullback"``,
+    ``"tangent"`` or one of ``MATRIX_MODES`` and ``SPARSE_MODES``; ``wrt`` lists the positions of the positional arguments
     that are differentiated, ``live`` those of the entry's parameters that are besides; ``lanes`` is
     how many directions a sweep of these modes carries.
     """
@@ -156,6 +156,8 @@ class Compilation:
         program cannot carry several.
     repeatable
         Whether the primal can run twice without printing or drawing random numbers again.
+    reporting
+        Number of loops that report progress.
     sources
         The code objects of all functions whose source it was made from.
     """
@@ -175,6 +177,7 @@ class Compilation:
     blocks: tuple[tuple[bool, ...], ...] = ()
     lanes: int = 1
     repeatable: bool = True
+    reporting: int = 0
     sources: tuple[CodeType, ...] = ()
 
     @cached_property

@@ -48,6 +48,7 @@ from numbad.transform.matrices import (
 )
 from numbad.transform.pattern import pattern
 from numbad.transform.products import accumulate_products
+from numbad.transform.progress import with_progress
 from numbad.transform.reverse import joint, reverse, split, without_unused_callees
 from numbad.transform.simplify import simplify_program
 from numbad.transform.versions import version_broadcasts
@@ -69,7 +70,7 @@ def _compile(request: Request) -> Compilation:
     match request.mode:
         case "primal":
             return _finish(request, built, built.program)
-        case "gradient":
+        case "gradient" | "gradient with progress":
             return _gradient(request, built)
         case "tangent":
             return _tangent(request, built)
@@ -186,10 +187,16 @@ def _gradient(request: Request, built: Built) -> Compilation:
         one = ir.Const(1.0, seed_type)
         seeds = (one, *(None for _ in function.results[1:]))
     program = joint(reversed_, _name(built, "gradient"), seed_values=seeds)
+    reporting = 0
+    if request.mode == "gradient with progress":
+        program, reporting = with_progress(program)
+        # The thread that draws the bar has to run meanwhile.
+        built = replace(built, options=built.options | {"nogil": True})
     return _finish(
         request,
         built,
         program,
+        reporting=reporting,
         differentiated=wrt,
         active=tuple(c is not None for c in reversed_.cotangents),
         connected=_paths(reversed_.program.entry, wrt, (0,)),

@@ -20,6 +20,7 @@ ALLOWED = {
     "errors": ("ir",),
     "structure": ("ir", "errors"),
     "paths": ("structure",),
+    "progress": ("kernels",),
     "formulas": ("analysis", "ir"),
     "compilation": ("ir", "paths", "structure", "emit.emitted"),
     "numba_bridge": ("ir", "errors", "kernels", "structure"),

@@ -202,6 +202,24 @@ define void @numbad_set_pool_limit(i64 %n) {
   ret void
 }
 
+; How far a sweep is: number of the loop, iterations done, iterations in all.
+@progress = internal global [3 x i64] zeroinitializer
+
+define void @numbad_progress(i64 %loop, i64 %done, i64 %total) {
+  %p1 = getelementptr [3 x i64], ptr @progress, i64 0, i64 1
+  %p2 = getelementptr [3 x i64], ptr @progress, i64 0, i64 2
+  store atomic i64 %loop, ptr @progress monotonic, align 8
+  store atomic i64 %done, ptr %p1 monotonic, align 8
+  store atomic i64 %total, ptr %p2 monotonic, align 8
+  ret void
+}
+
+define i64 @numbad_progress_state(i64 %which) {
+  %p = getelementptr [3 x i64], ptr @progress, i64 0, i64 %which
+  %n = load atomic i64, ptr %p monotonic, align 8
+  ret i64 %n
+}
+
 ; The same address, of which LLVM knows nothing: memory that no other argument overlaps.
 define noalias ptr @numbad_distinct(ptr %p) noinline { ret ptr %p }
 define void @numbad_escape(ptr %p) noinline { ret void }
@@ -346,6 +364,7 @@ _SYMBOLS = (
     "numbad_array",
     "numbad_distinct",
     "numbad_escape",
+    "numbad_progress",
     "numbad_stack_init",
     "numbad_stack_grow",
     "numbad_stack_shrink",
