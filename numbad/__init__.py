@@ -34,6 +34,7 @@ from numbad.jacobians import jacobian, withjacobian
 from numbad.markers import Const, dropgrad, forwarddiff, ignore_derivatives
 from numbad.parameters import Grads, Params, copyto
 from numbad.show import code_adjoint, code_primal, code_tangent, explain
+from numbad.solvers import implicit
 from numbad.sparse.coloring import Coloring
 from numbad.sparse.evaluate import hessian_sparsity, jacobian_sparsity
 from numbad.sparse.pattern import SparsityPattern
@@ -76,6 +77,7 @@ __all__ = [
     "hook",
     "hvp",
     "ignore_derivatives",
+    "implicit",
     "isderiving",
     "jacobian",
     "jacobian_sparsity",

@@ -311,9 +311,13 @@ def build_from(
             assert_never(tree)
 
 
+def new_instance(cls: type) -> Any:
+    """Return an instance of a class of records, without fields and without running its code."""
+    return cls() if issubclass(cls, python_types.SimpleNamespace) else object.__new__(cls)
+
+
 def _make_record(tree: Record, items: tuple[Any, ...]) -> Any:
-    is_namespace = issubclass(tree.cls, python_types.SimpleNamespace)
-    instance: Any = tree.cls() if is_namespace else object.__new__(tree.cls)
+    instance = new_instance(tree.cls)
     for name, item in zip(tree.names, items, strict=True):
         object.__setattr__(instance, name, item)
     return instance

@@ -211,13 +211,18 @@ def _core(found: Any) -> Any:
     return numba_bridge.dispatcher_function(found) or found
 
 
-def _register(rule: UserRule) -> None:
+def declare_new(rule: UserRule) -> None:
+    """Register the rule of a function that has just been made: no compilation can be stale."""
     core = _core(rule.function)
     # The rule keeps the function alive, so that no other object gets its id.
     _rules[id(core)] = rule
     code = getattr(core, "__code__", None)
     if code is not None:
         _codes.add(code)
+
+
+def _register(rule: UserRule) -> None:
+    declare_new(rule)
     refresh()
 
 

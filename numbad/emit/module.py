@@ -18,6 +18,7 @@ from numbad.emit.needs import RESERVED, collect_references
 from numbad.emit.references import References
 from numbad.emit.source import Text, print_function
 from numbad.ir import nodes as ir
+from numbad.ir.types import has_lanes
 from numbad.kernels.vector_math import fingerprint as fingerprint_of_machine
 
 
@@ -57,8 +58,10 @@ def emit_module(
     for function in functions:
         collect_references(function, references)
     plain_division = options.get("error_model") == "numpy"
-    decorator = _decorator(options)
-    texts = [print_function(f, references, decorator, plain_division) for f in functions]
+    texts = [
+        print_function(f, references, _decorator(_own_options(f, options)), plain_division)
+        for f in functions
+    ]
     whole = _header(title, references)
     for text in texts:
         whole.add("")
@@ -100,6 +103,14 @@ def _merged(imports: list[str]) -> list[str]:
         _, module, _, name = line.split(" ")
         names.setdefault(module, []).append(name)
     return [f"from {module} import {', '.join(found)}" for module, found in sorted(names.items())]
+
+
+def _own_options(function: ir.Function, options: dict[str, Any]) -> dict[str, Any]:
+    """Return the options of one function: Python cannot call one that takes or returns lanes."""
+    values = (*function.params, *function.results)
+    if any(has_lanes(value.type) for value in values):
+        return options | {"no_cpython_wrapper": True}
+    return options
 
 
 def _decorator(options: dict[str, Any]) -> str:

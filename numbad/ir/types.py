@@ -125,6 +125,19 @@ def is_inexact(type_: Type) -> bool:
     return is_real(type_) or is_complex(type_)
 
 
+def has_lanes(type_: Type) -> bool:
+    """Whether values of the type are lanes, or hold or refer to some."""
+    match type_:
+        case Lanes():
+            return True
+        case Array(inner) | List(inner) | Stack(inner):
+            return has_lanes(inner)
+        case Tuple(items):
+            return any(map(has_lanes, items))
+        case Scalar() | Opaque():
+            return False
+
+
 def is_memory(type_: Type) -> bool:
     """Whether values of the type are references to memory that can be written."""
     return isinstance(type_, Array | List | Stack)

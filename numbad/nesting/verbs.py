@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from numbad import markers, utilities
-from numbad.custom import declare, hooks
+from numbad.custom import declare, hooks, python_solvers
 from numbad.custom.calls import Handler as RuleHandler
 from numbad.errors import NonScalarOutput, UnsupportedSyntax
 from numbad.frontend.builder import Builder
@@ -106,6 +106,8 @@ class Nesting:
                 reusable = _Reusable(self, StaticValue(found.function), found.wrt, found.with_value)
                 return reusable.call
             case _ if (handler := hooks.special(found)) is not None:
+                return handler  # type: ignore[no-any-return]
+            case _ if (handler := python_solvers.special(found)) is not None:
                 return handler  # type: ignore[no-any-return]
             case _:
                 rule = declare.lookup(found)

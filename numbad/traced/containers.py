@@ -70,7 +70,7 @@ def rebuilt(value: Any, new: list[Any]) -> Any:
         return new
     if type(value) is dict:
         return dict(zip(value, new, strict=True))
-    made = object.__new__(type(value))
+    made = structure.new_instance(type(value))
     fields = record_fields(value) or {}
     for name, field in getattr(value, "__dict__", {}).items():
         if name not in fields:

@@ -91,13 +91,15 @@ def _any_traced(args: Any, kwargs: Any) -> bool:
     return any(isinstance(each, Traced) for each in values_in([list(args), kwargs]))
 
 
-# Modules of numbad whose functions are for tracing: bodies of rules, decompositions, buffers.
+# Modules of numbad whose functions are for tracing: they are written as the user's are.
 _TRACED_MODULES = (
     "numbad.rules.",
     "numbad.kernels.",
     "numbad.frontend.arrays.decomp",
     "numbad.buffers",
     "numbad.demo",
+    "numbad.solvers",
+    "numbad.interop.functions",
 )
 
 

@@ -92,6 +92,7 @@ class _State(threading.local):
     def __init__(self) -> None:
         self.levels: tuple[Level, ...] = ()
         self.constants: tuple[Level, ...] = ()
+        self.pulls = 0
 
 
 state = _State()
@@ -103,8 +104,18 @@ def current() -> tuple[Level, ...]:
 
 
 def is_tracing() -> bool:
-    """Whether a traced function is running in this thread."""
-    return bool(state.levels)
+    """Whether a traced function, or a rule's backward part for one, is running in this thread."""
+    return bool(state.levels) or state.pulls > 0
+
+
+@contextmanager
+def pulling() -> Iterator[None]:
+    """Run the backward part of a rule: what it closes over may be values of the engine."""
+    state.pulls += 1
+    try:
+        yield
+    finally:
+        state.pulls -= 1
 
 
 def nestlevel() -> int:

@@ -24,7 +24,7 @@ from numbad.traced.activity import (
 from numbad.traced.bodies import is_array
 from numbad.traced.dispatch import fitted, wrap_all
 from numbad.traced.engine import leaf_cotangents
-from numbad.traced.levels import Level, beneath, opened, untraced
+from numbad.traced.levels import Level, beneath, opened, pulling, untraced
 from numbad.traced.reverse import ReverseLevel, Sweep
 from numbad.traced.values import TracedArray, hooks, plain
 
@@ -100,10 +100,11 @@ def _differentiated(rule: UserRule, args: list[Any], kwargs: Any) -> Any:
     def cotangents(bars: list[Any]) -> list[Any]:
         given = iter(map(_given, joint.seeds_of(values, bars)))
         y_bar = joint.mapped_leaves(lambda _: next(given), y)
-        if rule.backward is None:
-            back = hooks.call(rest, y_bar)
-        else:
-            back = hooks.call(rule.backward, rest, y_bar)
+        with pulling():
+            if rule.backward is None:
+                back = hooks.call(rest, y_bar)
+            else:
+                back = hooks.call(rule.backward, rest, y_bar)
         every = _per_leaf(rule, back, args)
         return [None if every[i] is None else fitted(every[i], lower_leaves[i]) for i in active]
 
