@@ -159,7 +159,8 @@ class Live:
             kind = type(first[1]).__name__
             self.builder.error(
                 None,
-                f"The argument `{self._sealed[id(first[1])]}` is a `{kind}`, whose contents are read.",
+                f"The argument `{self._sealed[id(first[1])]}` is a `{kind}`, and its contents are "
+                "read.",
                 "It would count as a constant.",
                 "Use a tuple, list, dict, or an object of a class written in Python.",
             )

@@ -11,7 +11,7 @@ import operator
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from numbad.frontend import checks, conditions
+from numbad.frontend import checks, conditions, equality
 from numbad.frontend.sequences import describe, items_of, length, sentence
 from numbad.frontend.values import (
     BoundMethod,
@@ -141,9 +141,15 @@ def binary(
         from numbad.frontend import arrays
 
         return arrays.binary(builder, fn, left, right, node)
+    if fn is operator.eq:
+        return equality.equal(builder, left, right, node)
+    if fn is operator.ne:
+        return unary(
+            builder, operator.not_, equality.equal(builder, left, right, node), node
+        )
     match left, right:
-        case StaticValue(), StaticValue() if (
-            fn in _COMPARISONS or builder.as_sequence(left) is None
+        case StaticValue(), StaticValue() if builder.as_sequence(left) is None or (
+            fn in _ORDERINGS and type(left.value) is not list
         ):
             return _static(builder, fn, left, right, node)
         case _:
@@ -151,10 +157,6 @@ def binary(
     result = _sequences(builder, fn, left, right, node)
     if result is not None:
         return result
-    if fn is operator.eq:
-        return builder.number(False)
-    if fn is operator.ne:
-        return builder.number(True)
     symbol = _SYMBOLS.get(fn, getattr(fn, "__name__", "?"))
     builder.type_error(
         node,
@@ -210,13 +212,18 @@ def _by_method(
     for receiver, other, name in ((left, right, names[0]), (right, left, names[1])):
         method = special_method(builder, receiver, name)
         if method is not None:
-            return builder.apply(method, [other], {}, node)
+            answer = builder.apply(method, [other], {}, node)
+            if not (isinstance(answer, StaticValue) and answer.value is NotImplemented):
+                return answer
     if fn is operator.ne:
         equal = _by_method(builder, operator.eq, left, right, node)
         return None if equal is None else unary(builder, operator.not_, equal, node)
     cls = _record_class(builder, left)
-    if fn is operator.eq and cls is not None and cls is _record_class(builder, right):
-        return _equal_records(builder, cls, left, right, node)
+    if cls is not None and cls is _record_class(builder, right):
+        if fn is operator.eq and left == right:
+            return builder.number(True)
+        option = "eq" if fn is operator.eq else "order"
+        return _by_fields(builder, fn, cls, (left, right), option, node)
     return None
 
 
@@ -233,20 +240,26 @@ def _record_class(builder: Builder, value: Value) -> type | None:
     return None
 
 
-def _equal_records(
-    builder: Builder, cls: type, left: Value, right: Value, node: ast.AST | None
+def _by_fields(
+    builder: Builder,
+    fn: Callable[..., Any],
+    cls: type,
+    sides: tuple[Value, Value],
+    option: str,
+    node: ast.AST | None,
 ) -> Value | None:
+    """Compare dataclass instances by their fields, if the class is declared so."""
     import dataclasses
 
-    if left == right:
-        return builder.number(True)
-    if not dataclasses.is_dataclass(cls) or not cls.__dataclass_params__.eq:  # type: ignore[attr-defined]
+    if not dataclasses.is_dataclass(cls):
         return None
-    parts = []
-    for side in (left, right):
-        names = [field.name for field in dataclasses.fields(cls) if field.compare]
-        parts.append(TupleValue(tuple(builder.attribute(side, name, node) for name in names)))
-    return binary(builder, operator.eq, parts[0], parts[1], node)
+    if fn not in (operator.eq, *_ORDERINGS) or not getattr(cls.__dataclass_params__, option):  # type: ignore[attr-defined]
+        return None
+    names = [field.name for field in dataclasses.fields(cls) if field.compare]
+    parts = [
+        TupleValue(tuple(builder.attribute(side, name, node) for name in names)) for side in sides
+    ]
+    return binary(builder, fn, parts[0], parts[1], node)
 
 
 def special_method(builder: Builder, value: Value, name: str) -> Value | None:
@@ -287,6 +300,9 @@ def _sequences(
         if as_number(builder, right) is not None:
             return _repeated(builder, left, right, node)
         return None
+    if fn is operator.or_ and is_dict(builder, left) and is_dict(builder, right):
+        merged = builder.apply(builder.attribute(left, "copy", node), [], {}, node)
+        return augmented(builder, fn, merged, right, node)
     if fn is operator.add and is_list(builder, left) and is_list(builder, right):
         return concatenate(builder, left, right, node)
     lefts, rights = _tuple_items(builder, left), _tuple_items(builder, right)
@@ -294,12 +310,6 @@ def _sequences(
         return None
     if fn is operator.add:
         return TupleValue(lefts + rights)
-    if fn in (operator.eq, operator.ne):
-        equal: Value = builder.number(len(lefts) == len(rights))
-        if len(lefts) == len(rights):
-            for one, other in zip(lefts, rights, strict=True):
-                equal = _and(builder, equal, binary(builder, operator.eq, one, other, node))
-        return equal if fn is operator.eq else unary(builder, operator.not_, equal, node)
     if fn in _ORDERINGS:
         return _ordered(builder, fn, lefts, rights, node)
     return None
@@ -313,12 +323,6 @@ def _tuple_items(builder: Builder, value: Value) -> tuple[Value, ...] | None:
     if is_list(builder, value):
         return items_of(builder, value)
     return None
-
-
-def _and(builder: Builder, left: Value, right: Value) -> Value:
-    return OperandValue(
-        conditions.both(builder, builder.as_condition(left), builder.as_condition(right))
-    )
 
 
 def _ordered(
@@ -360,6 +364,13 @@ def concatenate(builder: Builder, left: Value, right: Value, node: ast.AST | Non
     for part in (left, right):
         builder.iterate(part, lambda item: append(builder, result, item, node), node)
     return result
+
+
+def is_dict(builder: Builder, value: Value) -> bool:
+    """Whether the value is a Python dict."""
+    if isinstance(value, Ref):
+        return isinstance(builder.state.heap[value.id], DictObject)
+    return isinstance(value, StaticValue) and type(value.value) is dict
 
 
 def append(builder: Builder, ref: Value, item: Value, node: ast.AST | None) -> None:
@@ -417,6 +428,9 @@ def augmented(
         return arrays.augmented(builder, fn, left, right, node)
     if is_list(builder, left) and fn is operator.add:
         builder.iterate(right, lambda item: append(builder, left, item, node), node)
+        return left
+    if fn is operator.or_ and is_dict(builder, left):
+        builder.apply(builder.attribute(left, "update", node), [right], {}, node)
         return left
     method = special_method(builder, left, _INPLACE.get(fn, ""))
     if method is not None:
