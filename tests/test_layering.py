@@ -68,6 +68,7 @@ ALLOWED = {
         "structure",
         "results",
         "parameters",
+        "utilities",
         "markers",
         "numba_bridge",
         "kernels",

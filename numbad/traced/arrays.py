@@ -95,7 +95,7 @@ moves(np.append, "arr", "values")
 
 
 @handles(np.reshape)
-def _reshape(a: Any, shape: Any, order: str = "C", **kwargs: Any) -> Any:
+def _reshape(a: Any, shape: Any, order: Any = "C", **kwargs: Any) -> Any:
     shape = mapped(plain, shape)
     return structural(
         np.reshape, [a], lambda run, data: np.reshape(data[0], shape, order=order, **kwargs)
@@ -103,7 +103,7 @@ def _reshape(a: Any, shape: Any, order: str = "C", **kwargs: Any) -> Any:
 
 
 @handles(method="reshape")
-def _reshape_method(a: Any, *shape: Any, order: str = "C") -> Any:
+def _reshape_method(a: Any, *shape: Any, order: Any = "C") -> Any:
     return _reshape(a, shape[0] if len(shape) == 1 else shape, order)
 
 
@@ -114,30 +114,31 @@ def _transpose_method(a: Any, *axes: Any) -> Any:
 
 
 @handles(method="ravel")
-def _ravel_method(a: Any, order: str = "C") -> Any:
+def _ravel_method(a: Any, order: Any = "C") -> Any:
     return structural(np.ravel, [a], lambda run, data: np.ravel(data[0], order))
 
 
 @handles(method="flatten")
-def _flatten(a: Any, order: str = "C") -> Any:
+def _flatten(a: Any, order: Any = "C") -> Any:
     return structural(np.copy, [a], lambda run, data: np.asarray(data[0]).flatten(order))
 
 
 @handles(np.copy)
-def _copy(a: Any, order: str = "K", subok: bool = False) -> Any:
+def _copy(a: Any, order: Any = "K", subok: bool = False) -> Any:
     return structural(np.copy, [a], lambda run, data: np.array(data[0], order=order))
 
 
 @handles(method="copy")
-def _copy_method(a: Any, order: str = "C") -> Any:
+def _copy_method(a: Any, order: Any = "C") -> Any:
     return _copy(a, order)
 
 
 @handles(method="view")
 def _view(a: Any, *args: Any, **kwargs: Any) -> Any:
-    if (args or kwargs) and is_active(a):
+    viewed = plain(a).view(*mapped(plain, args), **kwargs)
+    if viewed.dtype != plain(a).dtype and is_active(a):
         raise TypeError("A view of a differentiated array as another type has no derivative.")
-    return wrap(plain(a).view(*args, **kwargs))
+    return wrap(viewed)
 
 
 @handles(np.atleast_1d)
@@ -172,7 +173,7 @@ def _broadcast_arrays(*arrays: Any, **kwargs: Any) -> Any:
 
 @handles(np.meshgrid)
 def _meshgrid(*xi: Any, copy: bool = True, sparse: bool = False, indexing: str = "xy") -> Any:
-    options = {"copy": True, "sparse": sparse, "indexing": indexing}
+    options: dict[str, Any] = {"copy": True, "sparse": sparse, "indexing": indexing}
     return structural(np.meshgrid, list(xi), lambda run, data: np.meshgrid(*data, **options))
 
 
@@ -185,7 +186,7 @@ def _insert(arr: Any, obj: Any, values: Any, axis: Any = None) -> Any:
 
 
 @handles(np.pad)
-def _pad(array: Any, pad_width: Any, mode: str = "constant", **kwargs: Any) -> Any:
+def _pad(array: Any, pad_width: Any, mode: Any = "constant", **kwargs: Any) -> Any:
     if mode in ("mean", "linear_ramp", "maximum", "minimum", "median"):
         raise TypeError(f"np.pad with mode {mode!r} has no derivative rule.")
     if is_active(kwargs.get("constant_values", 0)):
@@ -390,7 +391,7 @@ def _cast_by(converted: Any, dtype: np.dtype[Any], value: Any) -> Any:
 
 
 @handles(method="astype")
-def _astype(a: Any, dtype: Any, order: str = "K", copy: bool = True, **kwargs: Any) -> Any:
+def _astype(a: Any, dtype: Any, order: Any = "K", copy: bool = True, **kwargs: Any) -> Any:
     if plain(a).dtype == np.dtype(dtype):
         return _copy(a, order) if copy else a
     return cast(a, dtype)
@@ -401,10 +402,21 @@ def _astype_function(x: Any, dtype: Any, /, *, copy: bool = True, **kwargs: Any)
     return _astype(x, dtype, copy=copy)
 
 
+@handles(np.arange)
+def _arange(*args: Any, **kwargs: Any) -> Any:
+    values = np.arange(*mapped(plain, list(args)), **mapped(plain, kwargs))
+    start = args[0] if len(args) > 1 else kwargs.get("start", 0)
+    step = args[2] if len(args) > 2 else kwargs.get("step", 1)
+    if not is_active(start) and not is_active(step):
+        return TracedArray(values)
+    found = step * TracedArray(np.arange(len(values))) + start
+    return cast(found, values.dtype)
+
+
 @handles(np.full)
-def _full(shape: Any, fill_value: Any, dtype: Any = None, order: str = "C", **kwargs: Any) -> Any:
+def _full(shape: Any, fill_value: Any, dtype: Any = None, order: Any = "C", **kwargs: Any) -> Any:
     kind = np.asarray(plain(fill_value)).dtype if dtype is None else dtype
-    found = TracedArray(np.zeros(mapped(plain, shape), kind, order))  # type: ignore[call-overload]
+    found = TracedArray(np.zeros(mapped(plain, shape), kind, order))
     hooks.set_item(found, Ellipsis, fill_value)
     return found
 
@@ -417,10 +429,10 @@ def _full_like(a: Any, fill_value: Any, dtype: Any = None, **kwargs: Any) -> Any
 
 
 @handles(np.copyto)
-def _copyto(dst: Any, src: Any, casting: str = "same_kind", where: Any = True) -> None:
+def _copyto(dst: Any, src: Any, casting: Any = "same_kind", where: Any = True) -> None:
     source = np.asarray(plain(src)) if not isinstance(src, list) else None
     if source is not None and not np.can_cast(source.dtype, plain(dst).dtype, casting):
-        np.copyto(plain(dst).copy(), source, casting=casting)  # type: ignore[arg-type]
+        np.copyto(plain(dst).copy(), source, casting=casting)
     if where is True:
         hooks.set_item(wrap(dst), Ellipsis, src)
         return

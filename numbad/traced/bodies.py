@@ -32,7 +32,7 @@ def is_array(value: Any) -> bool:
 
 def takes_result(body: Callable[..., Any]) -> bool:
     """Whether a body has the parameter ``y``."""
-    code = body.__code__  # type: ignore[attr-defined]
+    code = body.__code__
     return bool(code.co_kwonlyargcount)
 
 
@@ -103,7 +103,7 @@ def vectorized(body: Callable[..., Any]) -> Callable[..., Any]:
         definition.decorator_list = []
         tree = ast.fix_missing_locations(_Vectorizer(body).visit(tree))
         namespace = {
-            **body.__globals__,  # type: ignore[attr-defined]
+            **body.__globals__,
             "_select": _select,
             "_or": lambda a, b: hooks.call(np.logical_or, a, b),
             "_and": lambda a, b: hooks.call(np.logical_and, a, b),
@@ -133,7 +133,7 @@ def _each(function: Callable[..., Any]) -> Callable[..., Any]:
 
 class _Vectorizer(ast.NodeTransformer):
     def __init__(self, body: Callable[..., Any]) -> None:
-        self.globals: dict[str, Any] = body.__globals__  # type: ignore[attr-defined]
+        self.globals: dict[str, Any] = body.__globals__
 
     def visit_IfExp(self, node: ast.IfExp) -> ast.AST:
         self.generic_visit(node)
@@ -195,9 +195,14 @@ def product(cotangent: Any, slope: Any) -> Any:
                 found = np.where(wrong & zero, np.zeros((), found.dtype), found)
             return found
         found = cotangent * slope
-        if found != found and (cotangent == 0 or (slope == 0 and cotangent == cotangent)):
+        if isnan(found) and (cotangent == 0 or (slope == 0 and not isnan(cotangent))):
             return found.__class__(0)
         return found
+
+
+def isnan(value: Any) -> bool:
+    """Whether a number of any type is not a number."""
+    return bool(value != value)  # noqa: PLR0124 - Fraction has no other test
 
 
 def conjugate(value: Any) -> Any:

@@ -194,7 +194,7 @@ class Lifted:
                 object.__delattr__(original, name)
 
     def lowered(self, value: Any, seen: dict[int, Any] | None = None) -> Any:
-        """Return a value as the caller is to see it: without this level, with the user's objects."""
+        """Return a value as the caller is to see it: its own objects, nothing of this level."""
         seen = {} if seen is None else seen
         if type(value) is TracedNumber:
             return settle(value)
@@ -284,7 +284,7 @@ def _may_hold(value: Any) -> bool:
     if isinstance(value, Traced | list | tuple | dict | set):
         return True
     if isinstance(value, np.ndarray):
-        return value.dtype.kind == "O"
+        return bool(value.dtype.kind == "O")
     return record_fields(value) is not None
 
 

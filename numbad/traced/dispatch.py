@@ -139,7 +139,7 @@ def multiplied(cotangent: Any, slope: Any) -> Any:
     """Return the product by which slopes act; see ``bodies.product``."""
     if type(cotangent) in _FLOATS and type(slope) in _FLOATS:
         found = cotangent * slope
-        if found == found:
+        if not bodies.isnan(found):
             return found
     if type(slope) is int and slope == 1:
         return cotangent

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from decimal import Decimal
 from fractions import Fraction
 from typing import Any
@@ -51,14 +51,14 @@ class Reversed:
         args: Sequence[Any],
         kwargs: dict[str, Any],
         wrt: Sequence[int],
-        params: Sequence[Any] = (),
+        params: Iterable[Any] = (),
     ) -> None:
         level = ReverseLevel()
         self.level = level
         self.args = [snapshot(arg) for arg in args]
         self.members = [snapshot(item) for item in params]
         self.wrt = wrt
-        self.references: dict[int, list[Reference | None]] = {}
+        self.references: dict[int, list[Reference]] = {}
         self.lifted = lifted = Lifted(level, self._number, self._array)
         with opened(level):
             try:
@@ -187,7 +187,7 @@ def snapshot(value: Any, path: frozenset[int] = frozenset()) -> Any:
 
 
 def leaf_cotangents(like: Any, given: Any) -> Iterator[Any]:
-    """Yield what a cotangent of a container has for each number and array of it; None if nothing."""
+    """Yield what a cotangent has for each number and array of a container; None if nothing."""
     if containers.is_leaf(like):
         yield given
         return

@@ -19,6 +19,7 @@ class ForwardLevel(Level):
     """A level that computes tangents as it goes."""
 
     def adopt(self, array: Any) -> None:
+        """As ``Level.adopt``."""
         owner = root(plain(array))
         key = id(owner)
         if key in self.table:
@@ -48,6 +49,7 @@ class ForwardLevel(Level):
     def record(
         self, value: Any, inputs: list[Any], push: Push, pull: Pull, *, always: bool = False
     ) -> Any:
+        """As ``Level.record``."""
         with beneath(self), np.errstate(all="ignore"):
             tangent = push([self.tangent(each) for each in inputs])
             return value if tangent is None else self.made(value, tangent)
@@ -55,6 +57,7 @@ class ForwardLevel(Level):
     def store(
         self, target: Any, value: Any, fit: Callable[[Any], Any], key: Any = None, wins: Any = None
     ) -> None:
+        """As ``Level.store``; ``key`` says which elements, ``wins`` which were kept."""
         with beneath(self):
             tangent = 0.0 if value is None else self.tangent(value)
             hooks.set_item(self.tangent(target), Ellipsis if key is None else key, tangent)

@@ -60,8 +60,8 @@ def call(function: Any, /, *args: Any, **kwargs: Any) -> Any:
         return call(function.func, *function.args, *args, **{**function.keywords, **kwargs})
     if isinstance(function, type):
         return _made(function, args, kwargs)
-    if numba_bridge.dispatcher_function(function) is not None:
-        return _python(numba_bridge.dispatcher_function(function), args, kwargs)
+    if (compiled := numba_bridge.dispatcher_function(function)) is not None:
+        return _python(compiled, args, kwargs)
     if kind.__name__ == "DUFunc":
         return vectorized(np.vectorize(function._dispatcher.py_func), args, kwargs)
     if kind is functools._lru_cache_wrapper:
@@ -81,7 +81,7 @@ def call(function: Any, /, *args: Any, **kwargs: Any) -> Any:
         )
     if kind is np.vectorize:
         return vectorized(function, args, kwargs)
-    method = getattr(kind, "__call__", None)
+    method = getattr(kind, "__call__", None)  # noqa: B004 - the method itself is wanted
     if isinstance(method, types.FunctionType) and not _is_opaque(method):
         return call(method, function, *args, **kwargs)
     return _builtin(function, args, kwargs)
@@ -123,6 +123,9 @@ def _python(function: types.FunctionType, args: Any, kwargs: Any) -> Any:
     if _is_opaque(function):
         if function.__module__ == "numbad.frontend.arrays.intrinsics":
             return function(*mapped(plain, args))
+        if function.__module__.partition(".")[0] == "numpy" and _any_traced(args, kwargs):
+            # Python code that asks what its arguments are, as np.isscalar does.
+            return wrap(python_call(function, args, kwargs))
         return wrap(function(*args, **kwargs))
     return python_call(function, args, kwargs)
 
@@ -152,7 +155,7 @@ def _note(function: types.FunctionType) -> None:
 def _made(cls: type, args: Any, kwargs: Any) -> Any:
     """Make an object; the Python code of its class is traced."""
     init, new = cls.__init__, cls.__new__  # type: ignore[misc]
-    if type(cls).__call__ is not type.__call__ or not (
+    if getattr(type(cls), "__call__", None) is not getattr(type, "__call__", None) or not (
         isinstance(init, types.FunctionType) or isinstance(new, types.FunctionType)
     ):
         return _builtin(cls, args, kwargs)
@@ -167,7 +170,7 @@ def _made(cls: type, args: Any, kwargs: Any) -> Any:
     if isinstance(found, cls) and isinstance(init, types.FunctionType):
         call(init, found, *args, **kwargs)
     elif isinstance(found, cls) and init is not object.__init__:
-        init(found, *args, **kwargs)  # type: ignore[misc]
+        init(found, *args, **kwargs)
     return found
 
 

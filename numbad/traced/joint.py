@@ -31,9 +31,9 @@ def mapped_leaves(function: Callable[[Any], Any], value: Any) -> Any:
 
 def leaves_in(value: Any) -> list[Any]:
     """Return the numbers and arrays in a value, in order."""
-    found: list[Any] = []
-    mapped_leaves(lambda leaf: (found.append(leaf), leaf)[1], value)
-    return found
+    if is_leaf(value):
+        return [value]
+    return [leaf for part in (parts(value) or {}).values() for leaf in leaves_in(part)]
 
 
 class Joint:

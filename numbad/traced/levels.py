@@ -61,11 +61,14 @@ class Level:
         """Return ``value`` as a result of the ``inputs``, traced values of this level."""
         raise NotImplementedError
 
-    def store(self, target: Any, value: Any, fit: Callable[[Any], Any]) -> None:
+    def store(
+        self, target: Any, value: Any, fit: Callable[[Any], Any], key: Any = None, wins: Any = None
+    ) -> None:
         """Note that ``target``, an array of active memory, was overwritten by ``value``.
 
         ``value`` is a traced value of this level, or None for a constant; ``fit`` reduces a
-        cotangent of the target's shape to the value's.
+        cotangent of the target's shape to the value's. ``key`` says which elements, all by default;
+        ``wins`` which of the values were kept where places are repeated.
         """
         raise NotImplementedError
 

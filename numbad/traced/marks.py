@@ -130,7 +130,7 @@ def _level(value: Any) -> Any:
 
 def _parts(x: Any, made: Any) -> list[Any]:
     """Return the leaves of what a hook returned, None for each that is missing."""
-    found = [part for part in engine.leaf_cotangents(x, made)]
+    found = list(engine.leaf_cotangents(x, made))
     return [TracedArray(each) if type(each) is np.ndarray else each for each in found]
 
 

@@ -103,7 +103,7 @@ def jacobian(
     y = plain(run.y)
     if not (isinstance(y, np.ndarray) or is_number(y)) or np.iscomplexobj(y):
         raise NonScalarOutput(
-            f"`{getattr(f, '__name__', f)}` returns {type(y).__name__}, not a real number or array.",
+            f"`{getattr(f, '__name__', f)}` returns {type(y).__name__}, not real numbers.",
             why="A Jacobian is defined for one array of real numbers.",
             remedy="Return a real number or array, or use `pullback`.",
         )
@@ -151,7 +151,8 @@ def product(f: Callable[..., Any], x: Any, v: Any, kwargs: dict[str, Any]) -> An
     values, chosen = _hessian_arguments((x,), (0,))
     if np.shape(plain(v)) != np.shape(plain(values[0])):
         raise ValueError(
-            f"The direction has shape {np.shape(plain(v))}, the argument {np.shape(plain(values[0]))}."
+            f"The direction has shape {np.shape(plain(v))}, "
+            f"the argument {np.shape(plain(values[0]))}."
         )
     run = _gradients(f, values, kwargs, chosen)
     seeds: list[Any] = [None] * len(run.results)

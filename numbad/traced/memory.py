@@ -101,4 +101,4 @@ def overlaps_itself(array: Array) -> bool:
     low, high = bounds(array)
     if any(stride == 0 and n > 1 for stride, n in zip(array.strides, array.shape, strict=True)):
         return True
-    return (high - low) // array.dtype.itemsize < array.size
+    return bool((high - low) // array.dtype.itemsize < array.size)

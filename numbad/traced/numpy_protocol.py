@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Callable
 from types import FunctionType
 from typing import Any
@@ -316,7 +317,11 @@ def number_attribute(number: TracedNumber, name: str) -> Any:
         case "real":
             return elementwise(np.real, number) if isinstance(found, complex) else number
         case "imag":
-            return elementwise(np.imag, number) if isinstance(found, complex) else 0 * number
+            return (
+                elementwise(np.imag, number)
+                if isinstance(found, complex)
+                else elementwise(operator.mul, 0, number)
+            )
         case "conjugate" | "conj":
             return lambda: (
                 elementwise(np.conjugate, number) if isinstance(found, complex) else number

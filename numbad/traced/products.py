@@ -8,7 +8,9 @@ from typing import Any
 import numpy as np
 
 from numbad.kernels.factors import (
+    eig_packed,
     eigh_packed,
+    eigvals_plain,
     pseudo_inverse,
     qr_packed,
     slogdet_packed,
@@ -270,6 +272,26 @@ def _eigh(a: Any, UPLO: str = "L") -> Any:
     n = plain(a).shape[0]
     packed = pairwise(eigh_packed, a)
     kind = type(np.linalg.eigh(np.eye(1)))
+    return kind(packed[:n], hooks.call(np.reshape, packed[n:], (n, n)))
+
+
+def _with_complex_values(a: Any, values: np.ndarray[Any, Any]) -> Any:
+    """Return a matrix as complex if its eigenvalues are."""
+    return a * (1.0 + 0.0j) if values.dtype.kind == "c" and plain(a).dtype.kind != "c" else a
+
+
+@handles(np.linalg.eigvals)
+def _eigvals(a: Any) -> Any:
+    a = _matrix(a, "eigvals")
+    return pairwise(eigvals_plain, _with_complex_values(a, np.linalg.eigvals(plain(a))))
+
+
+@handles(np.linalg.eig)
+def _eig(a: Any) -> Any:
+    a = _matrix(a, "eig")
+    n = plain(a).shape[0]
+    packed = pairwise(eig_packed, _with_complex_values(a, np.linalg.eigvals(plain(a))))
+    kind = type(np.linalg.eig(np.eye(1)))
     return kind(packed[:n], hooks.call(np.reshape, packed[n:], (n, n)))
 
 

@@ -78,19 +78,19 @@ class _TypeProxy(type):
     """Stands for a type that is also a conversion."""
 
     def __call__(cls, *args: Any, **kwargs: Any) -> Any:
-        return call(cls.real, *args, **kwargs)  # type: ignore[attr-defined]
+        return call(cls.real, *args, **kwargs)
 
     def __instancecheck__(cls, value: Any) -> bool:
-        return isinstance(plain(value), cls.real)  # type: ignore[attr-defined]
+        return isinstance(plain(value), cls.real)
 
     def __subclasscheck__(cls, other: Any) -> bool:
-        return issubclass(getattr(other, "real", other), cls.real)  # type: ignore[attr-defined]
+        return issubclass(getattr(other, "real", other), cls.real)
 
     def __eq__(cls, other: object) -> bool:
-        return getattr(other, "real", other) is cls.real  # type: ignore[attr-defined]
+        return getattr(other, "real", other) is cls.real
 
     def __hash__(cls) -> int:
-        return hash(cls.real)  # type: ignore[attr-defined]
+        return hash(cls.real)
 
     def __getattr__(cls, attr: str) -> Any:
         return getattr(cls.__dict__["real"], attr)
@@ -104,9 +104,10 @@ def proxied(value: Any) -> Any:
     if isinstance(value, types.ModuleType):
         return _Module(value)
     if isinstance(value, type):
-        if handler_of(value) is None:
-            return value if not isinstance(value.__init__, FunctionType) else _class(value)
-        return _class(value)
+        init = getattr(value, "__init__", None)
+        return (
+            value if handler_of(value) is None and type(init) is not FunctionType else _class(value)
+        )
     if type(value) is FunctionType and rewrite.is_rewritten(value):
         return value
     if isinstance(value, types.BuiltinFunctionType | FunctionType | np.ufunc | types.MethodType):

@@ -281,8 +281,8 @@ for _name in [
     "atanh",
 ]:
 
-    def _of_complex(z: Any, _function: Any = getattr(cmath, _name)) -> Any:
-        return elementwise(_function, _holomorphic(z))
+    def _of_complex(z: Any, _name: str = _name) -> Any:
+        return elementwise(getattr(cmath, _name), _holomorphic(z))
 
     handles(getattr(cmath, _name))(_of_complex)
 
@@ -372,7 +372,7 @@ def _hash(value: Any) -> int:
 
 @handles(print)
 def _print(*args: Any, **kwargs: Any) -> None:
-    print(*(mapped(plain, each) for each in args), **kwargs)
+    print(*(mapped(plain, each) for each in args), **kwargs)  # noqa: T201 - the user's
 
 
 @handles(repr)

@@ -331,11 +331,12 @@ def _diff(
     ends = [(prepend, 0), (append, 1)]
     for value, last in ends:
         if value is not _NOTHING:
+            end = value
             if np.ndim(plain(value)) == 0:
                 shape = list(np.shape(plain(a)))
                 shape[axis] = 1
-                value = hooks.call(np.full, tuple(shape), value)
-            a = hooks.call(np.concatenate, [a, value] if last else [value, a], axis=axis)
+                end = hooks.call(np.full, tuple(shape), value)
+            a = hooks.call(np.concatenate, [a, end] if last else [end, a], axis=axis)
     for _ in range(int(plain(n))):
         moved = hooks.call(np.moveaxis, a, axis, 0)
         moved = moved[1:] != moved[:-1] if plain(a).dtype.kind == "b" else moved[1:] - moved[:-1]

@@ -40,12 +40,13 @@ class ReverseLevel(Level):
         return TracedNumber(self, value, self._slots)
 
     def adopt(self, array: Any) -> None:
+        """As ``Level.adopt``."""
         owner = root(plain(array))
         self.table[id(owner)] = owner
 
     def reference(self, value: Any) -> Reference:
         """Return where the cotangent of a traced value of this level is kept."""
-        return value.slot if type(value) is TracedNumber else place_of(plain(value))  # type: ignore[no-any-return]
+        return value.slot if type(value) is TracedNumber else place_of(plain(value))
 
     def record(
         self, value: Any, inputs: list[Any], push: Push, pull: Pull, *, always: bool = False
@@ -63,6 +64,7 @@ class ReverseLevel(Level):
     def store(
         self, target: Any, value: Any, fit: Callable[[Any], Any], key: Any = None, wins: Any = None
     ) -> None:
+        """As ``Level.store``; ``key`` says which elements, ``wins`` which were kept."""
         source = None if value is None else self.reference(value)
         self.tape.append(Store(place_of(plain(target)), source, fit, key, wins))
 
@@ -79,6 +81,7 @@ class Operation:
         self.always = always
 
     def __call__(self, sweep: Sweep) -> None:
+        """Take the cotangent of the result to the operands."""
         y_bar = sweep.take(self.out)
         if y_bar is None and not self.always:
             return
@@ -107,6 +110,7 @@ class Store:
         self.wins = wins
 
     def __call__(self, sweep: Sweep) -> None:
+        """Take the cotangent of the elements to the value they were given."""
         shadow = sweep.shadow(self.target)
         if shadow is None:
             return

@@ -123,7 +123,7 @@ def _assign(array: TracedArray, key: Any, value: Any) -> None:
     level.store(array, source, fit, places, None if wins.all() else wins)
 
 
-def in_place(function: Any, fresh: Any, array: Any, other: Any, casting: str = "same_kind") -> Any:
+def in_place(function: Any, fresh: Any, array: Any, other: Any, casting: Any = "same_kind") -> Any:
     """Do an in-place operation such as ``+=`` on an array."""
     if array.array.dtype.kind != "O" and level_in(array, other) is None:
         owner = id(root(array.array))

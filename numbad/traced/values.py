@@ -279,8 +279,8 @@ for _name in ["neg", "pos", "abs", "invert"]:
     for _cls in (TracedNumber, TracedArray):
         setattr(_cls, f"__{_name}__", _unary(getattr(operator, _name)))
 for _cls in (TracedNumber, TracedArray):
-    _cls.__divmod__ = lambda self, other: hooks.call(divmod, self, other)  # type: ignore[attr-defined]
-    _cls.__rdivmod__ = lambda self, other: hooks.call(divmod, other, self)  # type: ignore[attr-defined]
+    setattr(_cls, "__divmod__", lambda self, other: hooks.call(divmod, self, other))  # noqa: B010
+    setattr(_cls, "__rdivmod__", lambda self, other: hooks.call(divmod, other, self))  # noqa: B010
 for _name in ("floor", "ceil", "trunc"):
     setattr(
         TracedNumber,

@@ -112,7 +112,10 @@ MODES = [reverse, forward]
 @pytest.mark.parametrize("modes", list(itertools.product(MODES, repeat=3)))
 def test_third_derivatives(modes):
     one, two, three = modes
-    f = lambda x: math.sin(x) * x**2
+
+    def f(x):
+        return math.sin(x) * x**2
+
     found = three(lambda x: two(lambda x: one(f, x), x), 0.7)
     x = 0.7
     wanted = -(x**2) * math.cos(x) - 6 * x * math.sin(x) + 6 * math.cos(x)
@@ -330,7 +333,10 @@ def test_hooks(capsys):
 @pytest.mark.usefixtures("traced")
 def test_other_marks():
     assert gradient(lambda a, b: numbad.forwarddiff(lambda a: a * b, a), 2, 3) == (3.0, None)
-    f = lambda a, b: numbad.forwarddiff(lambda ab: ab[0] * ab[1], [a, b])
+
+    def f(a, b):
+        return numbad.forwarddiff(lambda ab: ab[0] * ab[1], [a, b])
+
     assert gradient(f, 2, 3) == (3.0, 2.0)
     assert jvp(f, (2.0, 3.0), (1.0, 10.0)) == (6.0, 23.0)
     assert gradient(lambda x: numbad.checkpointed(lambda y: y**3, x), 2.0) == (12.0,)

@@ -150,14 +150,20 @@ def test_linear_in_complex_arguments():
         for unit in (1.0, 1j):
             step = np.zeros(3, complex)
             step[i] = h * unit
-            f = lambda z: np.sum(weights * np.abs(np.fft.fft(z)) ** 2)
+
+            def f(z):
+                return np.sum(weights * np.abs(np.fft.fft(z)) ** 2)
+
             slope = (f(z + step) - f(z - step)) / (2 * h)
             assert slope == pytest.approx((found[i] * np.conj(unit)).real, rel=1e-6)
 
 
 def test_numbers_spread_over_arrays():
     config.engine = "traced"
-    f = lambda x: np.sum(np.broadcast_to(x, (2, 3)) * np.arange(6.0).reshape(2, 3)) * x
+
+    def f(x):
+        return np.sum(np.broadcast_to(x, (2, 3)) * np.arange(6.0).reshape(2, 3)) * x
+
     assert numbad.gradient(f, 2.0) == (60.0,)
     assert numbad.derivative(f, 2.0) == 60.0
 

@@ -76,7 +76,10 @@ def test_real_scalars(rule, function):
         args = sample_real(rule, source)
         found = function(*args)
         if isinstance(found, complex):
-            function_ = lambda *xs: abs(call(function, *xs)) ** 2
+
+            def function_(*xs):
+                return abs(call(function, *xs)) ** 2
+
             wanted = partials(lambda *xs: abs(function(*xs)) ** 2, args)
         else:
             function_, wanted = function, partials(function, args)
@@ -97,7 +100,10 @@ def test_second_order(rule, function):
     if isinstance(function(*args), complex):
         return
     for i in range(len(args)):
-        slope = lambda *xs, i=i: engine.gradient(function, xs, {}, (i,), True)[1][i]
+
+        def slope(*xs, i=i):
+            return engine.gradient(function, xs, {}, (i,), True)[1][i]
+
         wanted = partials(slope, args)
         got = gradient(slope, *args)
         for j, expected in enumerate(wanted):
@@ -195,7 +201,10 @@ def check_array_function(function: Any, args: tuple[Any, ...]) -> None:
     weight = rng.standard_normal(np.shape(y))
     if np.iscomplexobj(y):
         weight = weight + 1j * rng.standard_normal(np.shape(y))
-    f = lambda *xs: np.sum(np.real(weight * function(*xs)))
+
+    def f(*xs):
+        return np.sum(np.real(weight * function(*xs)))
+
     moving = [isinstance(x, np.ndarray) and x.dtype.kind in "fc" for x in args]
     directions = [
         np.asarray(rng.standard_normal(np.shape(x)), x.dtype) if on else None
@@ -206,7 +215,10 @@ def check_array_function(function: Any, args: tuple[Any, ...]) -> None:
         return [x if d is None else x + t * d for x, d in zip(args, directions, strict=True)]
 
     wanted = ridders(lambda t: f(*move(t)))[0]
-    traced = lambda *xs: call(np.sum, call(np.real, weight * call(function, *xs)))
+
+    def traced(*xs):
+        return call(np.sum, call(np.real, weight * call(function, *xs)))
+
     got = gradient(traced, *args)
     pulled = sum(
         float(np.real(np.vdot(g, d)))
