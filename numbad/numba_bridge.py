@@ -7,6 +7,7 @@ of either type. Numba's types are converted from and to ours by ``to_numba`` and
 
 from __future__ import annotations
 
+import ctypes
 import operator
 import types as python_types
 from collections.abc import Callable, Sequence
@@ -432,6 +433,18 @@ def literal_type(value: Any) -> nt.Type | None:
         return None
 
 
+_FUNCTION_POINTER: Any = ctypes.CFUNCTYPE(None).__base__
+
+
+def address_of(value: Any) -> int | None:
+    """Address of the machine code of a C function, as Numba calls it; None for other things."""
+    if isinstance(value, numba.types.WrapperAddressProtocol):
+        return int(value.__wrapper_address__())
+    if isinstance(value, _FUNCTION_POINTER):
+        return ctypes.cast(value, ctypes.c_void_p).value
+    return None
+
+
 def tuple_type(items: Sequence[nt.Type | None], cls: Any) -> nt.Type | None:
     """Numba type of a tuple of values of these types; None if one has none."""
     known = [nt.unliteral(item) for item in items if item is not None]
@@ -446,6 +459,7 @@ def is_jit(value: Any) -> bool:
 
 
 __all__ = [
+    "address_of",
     "call_type",
     "call_type_numba",
     "can_cast",

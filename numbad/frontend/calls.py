@@ -32,6 +32,7 @@ from numbad.frontend.values import (
 )
 from numbad.ir import nodes as ir
 from numbad.ir.types import Array, Opaque, Scalar, Tuple, Type
+from numbad.kernels.scipy_functions import function_at
 from numbad.paths import Path
 
 if TYPE_CHECKING:
@@ -87,6 +88,9 @@ def _static(
     node: ast.AST | None,
 ) -> Value:
     session = builder.session
+    address = numba_bridge.address_of(found)
+    if address is not None:
+        found = function_at(address) or found
     if session.identity_matters(found):
         builder.live.depend(path, "is", found)
     special = session.special(found)
