@@ -28,9 +28,9 @@ class Request:
     """What is compiled: a function for argument trees, in one mode.
 
     ``mode`` is ``"primal"``, ``"gradient"``, ``"gradient with progress"``, ``"pullback"``,
-    ``"tangent"`` or one of ``MATRIX_MODES`` and ``SPARSE_MODES``; ``wrt`` lists the positions of the positional arguments
-    that are differentiated, ``live`` those of the entry's parameters that are besides; ``lanes`` is
-    how many directions a sweep of these modes carries.
+    ``"tangent"`` or one of ``MATRIX_MODES`` and ``SPARSE_MODES``; ``wrt`` lists the positions of
+    the positional arguments that are differentiated, ``live`` those of the entry's parameters that
+    are besides; ``lanes`` is how many directions a sweep of these modes carries.
     """
 
     function: Callable[..., Any]

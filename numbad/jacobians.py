@@ -146,24 +146,16 @@ def withjacobian(  # noqa: PLR0913 - options by keyword
         return ValueAndGrad(val, grad if out is None else _into(out, grad))
 
     def compiled() -> ValueAndGrad:
-        return _compiled_jacobian(f, args, kwargs, wrt, mode, order, chunk_threshold, out)
+        values, chosen = real_arguments(f, args, wrt)
+        call = _Call(f, values, kwargs, chosen, chunk_threshold)
+        return _compiled_jacobian(call, mode, order, out)
 
     return engines.dispatch(engine, f, compiled, traced)  # type: ignore[no-any-return]
 
 
-def _compiled_jacobian(
-    f: Callable[..., Any],
-    args: tuple[Any, ...],
-    kwargs: dict[str, Any],
-    wrt: Any,
-    mode: str,
-    order: str,
-    chunk_threshold: int,
-    out: Any,
-) -> ValueAndGrad:
+def _compiled_jacobian(call: _Call, mode: str, order: str, out: Any) -> ValueAndGrad:
     """As ``withjacobian``, by the compiled engine."""
-    values, chosen = real_arguments(f, args, wrt)
-    call = _Call(f, values, kwargs, chosen, chunk_threshold)
+    f, values, kwargs = call.f, call.values, call.kwargs
     compilation = call.compiled(mode)
     write = prepare(compilation.built, f, values, kwargs)
     found = calls.run(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import operator
 from typing import TYPE_CHECKING, Any
 
@@ -80,7 +81,7 @@ def _kind(builder: Builder, value: Value) -> str | None:
                 case _ if callable(found):
                     return "static"
                 case _:
-                    return "object" if type(found).__eq__ is object.__eq__ else "static"
+                    return "static" if _has_own_equality(type(found)) else "object"
         case Ref():
             cls = class_of(builder, value)
             return cls.__name__ if cls in (list, dict) else "object"
@@ -92,7 +93,10 @@ def _sequences(builder: Builder, left: Value, right: Value, node: ast.AST | None
     for side in (left, right):
         if isinstance(side, Ref) and isinstance(builder.object(side), DynamicList):
             builder.type_error(
-                node, "Lists whose length is known only at run time are compared.", "", "Use arrays."
+                node,
+                "Lists whose length is known only at run time are compared.",
+                "",
+                "Use arrays.",
             )
     ones, others = items_of(builder, left), items_of(builder, right)
     assert ones is not None and others is not None
@@ -116,3 +120,8 @@ def _all(builder: Builder, pairs: Any, node: ast.AST | None) -> Value:
         part = builder.as_condition(builder.binary(operator.eq, one, other, node))
         result = conditions.both(builder, result, part)
     return OperandValue(result)
+
+
+def _has_own_equality(cls: type) -> bool:
+    """Whether objects of a class are compared by more than identity."""
+    return inspect.getattr_static(cls, "__eq__") is not inspect.getattr_static(object, "__eq__")

@@ -144,9 +144,7 @@ def binary(
     if fn is operator.eq:
         return equality.equal(builder, left, right, node)
     if fn is operator.ne:
-        return unary(
-            builder, operator.not_, equality.equal(builder, left, right, node), node
-        )
+        return unary(builder, operator.not_, equality.equal(builder, left, right, node), node)
     match left, right:
         case StaticValue(), StaticValue() if builder.as_sequence(left) is None or (
             fn in _ORDERINGS and type(left.value) is not list

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from numbad.structure import record_fields
+from numbad.structure import new_instance, record_fields
 from numbad.traced.activity import settle
 from numbad.traced.levels import Level, current
 from numbad.traced.memory import root
@@ -70,7 +70,7 @@ def rebuilt(value: Any, new: list[Any]) -> Any:
         return new
     if type(value) is dict:
         return dict(zip(value, new, strict=True))
-    made = structure.new_instance(type(value))
+    made = new_instance(type(value))
     fields = record_fields(value) or {}
     for name, field in getattr(value, "__dict__", {}).items():
         if name not in fields:

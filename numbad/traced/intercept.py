@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import inspect
 import operator
 import types
 from collections.abc import Callable
@@ -154,8 +155,10 @@ def _note(function: types.FunctionType) -> None:
 
 def _made(cls: type, args: Any, kwargs: Any) -> Any:
     """Make an object; the Python code of its class is traced."""
-    init, new = cls.__init__, cls.__new__  # type: ignore[misc]
-    if getattr(type(cls), "__call__", None) is not getattr(type, "__call__", None) or not (
+    init: Any = cls.__init__  # type: ignore[misc]
+    new: Any = cls.__new__
+    calls = inspect.getattr_static(type(cls), "__call__")
+    if calls is not inspect.getattr_static(type, "__call__") or not (
         isinstance(init, types.FunctionType) or isinstance(new, types.FunctionType)
     ):
         return _builtin(cls, args, kwargs)

@@ -273,33 +273,27 @@ class _Forward:
             case ir.For(carried=carried, body=body):
                 inners = self._inners(carried)
                 inner = self._nested(body, out)
-                new_carried = self._carried(carried, inners, inner)
+                new_carried = self._carried(carried, inners)
                 out.emit(replace(statement, carried=new_carried, body=inner.block()))
             case ir.While(carried=carried, before=before, body=body):
                 inners = self._inners(carried)
                 inner = self._nested(body, out)
-                new_carried = self._carried(carried, inners, inner)
+                new_carried = self._carried(carried, inners)
                 out.emit(replace(statement, carried=new_carried, before=before, body=inner.block()))
-            case ir.If(then=then, orelse=orelse, merges=merges):
-                new_then, new_orelse = self._nested(then, out), self._nested(orelse, out)
-                extra = []
-                for merge in merges:
-                    if self._has_tangent(merge.result):
-                        if_true, if_false = (
-                            self.tangent(merge.if_true),
-                            self.tangent(merge.if_false),
-                        )
-                        extra.append(ir.Merge(self._define(merge.result), if_true, if_false))
-                out.emit(
-                    replace(
-                        statement,
-                        then=new_then.block(),
-                        orelse=new_orelse.block(),
-                        merges=merges + tuple(extra),
-                    )
-                )
+            case ir.If():
+                self._if(statement, out)
             case _:
                 assert_never(statement)
+
+    def _if(self, statement: ir.If, out: BlockBuilder) -> None:
+        then, orelse = self._nested(statement.then, out), self._nested(statement.orelse, out)
+        merges = list(statement.merges)
+        for merge in statement.merges:
+            if self._has_tangent(merge.result):
+                if_true, if_false = self.tangent(merge.if_true), self.tangent(merge.if_false)
+                merges.append(ir.Merge(self._define(merge.result), if_true, if_false))
+        new = replace(statement, then=then.block(), orelse=orelse.block(), merges=tuple(merges))
+        out.emit(new)
 
     def _converted(self, value: ir.Operand, array: ir.Var, out: BlockBuilder) -> ir.Operand:
         element = element_of(self._memory_tangent(array).type)
@@ -321,9 +315,7 @@ class _Forward:
         self,
         carried: tuple[ir.Carried, ...],
         inners: list[tuple[ir.Carried, ir.Var]],
-        inner_block: BlockBuilder,
     ) -> tuple[ir.Carried, ...]:
-        del inner_block
         extra = []
         for item, inner in inners:
             init, following = self.tangent(item.init), self.tangent(item.next)

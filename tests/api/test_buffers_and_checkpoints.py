@@ -178,7 +178,6 @@ def plain_steps(u, dt):
 
 def test_all_modes():
     u = np.array([1.0, 2.0, 4.0])
-    second = lambda f: numbad.hessian(lambda u: f(u, 0.1), u)
     for got, expected in (
         (gradient(steps, u, 0.1), gradient(plain_steps, u, 0.1)),
         (pullback(steps, u, 0.1)[1](2.0), pullback(plain_steps, u, 0.1)[1](2.0)),

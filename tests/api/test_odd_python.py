@@ -224,7 +224,7 @@ def bound_early(x):
 
 
 def bound_late(x):
-    return sum(f(x) for f in [lambda y: y * k for k in range(3)])  # noqa: B023 - that is it
+    return sum(f(x) for f in [lambda y: y * k for k in range(3)])
 
 
 def doubled(f):
@@ -316,7 +316,7 @@ CASES = {
     "generator": (generated, (2.0,), (48.0,)),
     "reduce": (lambda x: functools.reduce(operator.add, [x, x, x]), (1.0,), (3.0,)),
     "prod": (lambda x: math.prod([x, 2.0, 3.0, 4.0]), (1.0,), (24.0,)),
-    "map": (lambda x: sum(map(lambda k: k * x, [1, 2, 3])), (1.0,), (6.0,)),
+    "map": (lambda x: sum(map(lambda k: k * x, [1, 2, 3])), (1.0,), (6.0,)),  # noqa: C417
     "max of a list": (lambda x: max([x, 2 * x, 0.5 * x]), (1.0,), (2.0,)),
     "zip": (lambda x: sum(a * b for a, b in zip([x, x], [1, 2], strict=True)), (1.0,), (3.0,)),
     "isinstance": (lambda x: x if isinstance(x, float) else 2 * x, (1.0,), (1.0,)),
@@ -328,9 +328,13 @@ CASES = {
     "lists": (list_surgery, (1.0,), (9.0,)),
     "dicts": (dict_surgery, (1.5,), (2.0,)),
     "namespaces": (namespace, (1.0,), (2.0,)),
-    "namespace argument": (lambda n: n.a**2, (types.SimpleNamespace(a=3.0, b=1.0),), ((6.0, None),)),
+    "namespace argument": (
+        lambda n: n.a**2,
+        (types.SimpleNamespace(a=3.0, b=1.0),),
+        ((6.0, None),),
+    ),
     "length of a set": (lambda x: x * len({1, 2, 2}), (1.0,), (2.0,)),  # noqa: B033
-    "chained comparison": (lambda x: 2 * x if 0 < x < 2 < 3 else x, (1.0,), (2.0,)),
+    "chained comparison": (lambda x: 2 * x if 0 < x < 2 > x else x, (1.0,), (2.0,)),
     "and, or": (lambda x: (x > 5 and x) or 2 * x, (1.0,), (2.0,)),
     "default captures early": (bound_early, (1.0,), (3.0,)),
     "closure captures late": (bound_late, (1.0,), (6.0,)),
@@ -345,10 +349,18 @@ CASES = {
     "default of a dispatcher": (jitted, (1.0,), (3.0,)),
     "getattr": (lambda x: getattr(v, "x") * x, (1.0,), (3.0,)),  # noqa: B009
     "equal dataclasses": (lambda x: x if Vector(x, 1.0) == Vector(x, 1.0) else 0.0, (2.0,), (1.0,)),
-    "ordered dataclasses": (lambda x: x if Version(x, 1.0) < Version(x, 2.0) else 0.0, (2.0,), (1.0,)),
+    "ordered dataclasses": (
+        lambda x: x if Version(x, 1.0) < Version(x, 2.0) else 0.0,
+        (2.0,),
+        (1.0,),
+    ),
     "objects are not equal": (lambda x: x if Base(x) == Base(x) else 2 * x, (2.0,), (2.0,)),
     "tuples are no lists": (lambda t, x: x if t == [1, 2] else 2 * x, ((1, 2), 3.0), (None, 2.0)),
-    "equal dicts": (lambda d, x: x if d == {"a": 1.0} else 0.0, ({"a": 1.0}, 3.0), ({"a": None}, 1.0)),
+    "equal dicts": (
+        lambda d, x: x if d == {"a": 1.0} else 0.0,
+        ({"a": 1.0}, 3.0),
+        ({"a": None}, 1.0),
+    ),
     "equal lists": (lambda x: x if [x, 1] == [x, 1] else 0.0, (2.0,), (1.0,)),
 }
 TRACED = {

@@ -3,7 +3,6 @@
 import array
 import collections
 import ctypes
-import math
 import time
 
 import numba

@@ -29,7 +29,6 @@ from numbad import (
     withjacobian,
 )
 
-
 COMPILED_ONLY = {"test_showgrad", "test_hooks", "test_buffer", "test_forward_mode_inside"}
 
 
