@@ -12,7 +12,8 @@ from bench.workload import Args, Workload
 from bench.workloads import NAMES, bundle_blocks, load
 
 STEPS = (1e-3, 1e-4, 1e-5)
-SCALAR = [name for name in NAMES if isinstance(load(name).wrt, int) or load(name).wrt]
+MATRICES = {"bundle_blocks", "dense_jacobian", "rosenbrock_hessian", "rosenbrock_hvp"}
+SCALAR = [name for name in NAMES if name not in MATRICES]
 ADJOINTS = [(name, hand) for name in SCALAR for hand in load(name).hand]
 
 
@@ -70,6 +71,37 @@ def test_hand_blocks_have_the_slope_of_the_residuals(rng: np.random.Generator) -
     np.testing.assert_allclose(
         np.einsum("icp,ip->ic", blocks, rows), (ahead - behind) / 2e-6, rtol=1e-6, atol=1e-7
     )
+
+
+def test_hand_jacobian_has_the_slopes_of_the_primal(rng: np.random.Generator) -> None:
+    workload = load("dense_jacobian")
+    x, weights = workload.make_args(small=True)
+    value, jacobian = workload.hand[HAND](x, weights)
+    np.testing.assert_allclose(value, workload.primal(x, weights), rtol=1e-12)
+    step = 1e-6 * rng.standard_normal(x.shape)
+    change = workload.primal(x + step, weights) - workload.primal(x - step, weights)
+    np.testing.assert_allclose(2.0 * jacobian @ step, change, rtol=1e-6, atol=1e-13)
+
+
+def second_difference(f: Any, x: np.ndarray, v: np.ndarray) -> float:
+    """The second derivative of a polynomial of degree four along a direction."""
+    near, far = (f(x + k * v) - 2.0 * f(x) + f(x - k * v) for k in (1, 2))
+    return float(16.0 * near - far) / 12.0
+
+
+def test_hand_hessians_have_the_curvature_of_the_primal(rng: np.random.Generator) -> None:
+    workload = load("rosenbrock_hessian")
+    (x,) = workload.make_args(small=True)
+    _, hessian = workload.hand[HAND](x)
+    v, w = rng.standard_normal((2, x.size))
+    along_v, along_w, along_both = (
+        second_difference(workload.primal, x, direction) for direction in (v, w, v + w)
+    )
+    assert v @ hessian @ v == pytest.approx(along_v, rel=1e-8)
+    mixed = 0.5 * (along_both - along_v - along_w)
+    _, product = load("rosenbrock_hvp").hand[HAND](x, v)
+    assert w @ hessian @ v == pytest.approx(mixed, rel=1e-8)
+    assert w @ product == pytest.approx(mixed, rel=1e-8)
 
 
 @pytest.mark.slow
