@@ -19,6 +19,7 @@ from numbad.ir import visit
 from numbad.ir.build import BlockBuilder, Fresh
 from numbad.ir.types import BOOL, FLOAT64, INT64, Array, Scalar, Type, is_memory
 from numbad.transform import arith, directions, effects
+from numbad.transform.chains import optimised
 from numbad.transform.derivatives import Derivatives
 from numbad.transform.directions import Chunks, Part
 from numbad.transform.forward import forward
@@ -42,7 +43,7 @@ def compressed_columns(
     of colours, the probe's included. It returns the results of the primal and the matrix, whose
     rows are the elements of the result ``out``.
     """
-    primal = simplify_program(program, invariants=True)
+    primal = optimised(program)
     tangent = forward(primal, wrt, derivatives, f"{chunks.name}_tangent")
     entry, results = tangent.program.entry, len(primal.entry.results)
     dots = entry.results[results + sum(tangent.varied[:out]) :][: tangent.varied[out]]
@@ -78,7 +79,7 @@ def compressed_rows(
     As ``compressed_columns`` with rows and columns exchanged: the colours are those of the elements
     of the result, and the rows of the matrix the elements of the parameters.
     """
-    primal = simplify_program(program, invariants=True)
+    primal = optimised(program)
     reversed_ = reverse(primal, wrt, derivatives, seeded=(out,))
     results, given = len(primal.entry.results), len(primal.entry.params)
     batch = _batch(reversed_, out, chunks.name)

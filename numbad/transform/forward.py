@@ -32,6 +32,7 @@ from numbad.rules.forms import LinearRule, PairRule, ScalarRule, ZeroDerivative
 from numbad.transform import arith, custom, lane_rules, transpose
 from numbad.transform.arrays import add_into, copy_into
 from numbad.transform.augment import shadow_type
+from numbad.transform.chains import optimised
 from numbad.transform.derivatives import (
     RESULT,
     Derivatives,
@@ -58,7 +59,7 @@ def forward(
     program: ir.Program, wrt: tuple[int, ...], derivatives: Derivatives, name: str = ""
 ) -> Tangent:
     """Return the program with tangents for the entry's parameters at ``wrt``."""
-    program = simplify_program(program, invariants=True)
+    program = optimised(program)
     callees = TangentCallees(program)
     found, varied = _tangent_function(program.entry, wrt, derivatives, callees, name)
     while callees.pending:

@@ -16,6 +16,7 @@ from numbad.ir import visit
 from numbad.ir.build import BlockBuilder, Fresh
 from numbad.ir.types import BOOL, INT64, Array, Type, is_memory
 from numbad.transform import arith, directions, effects
+from numbad.transform.chains import optimised
 from numbad.transform.derivatives import Derivatives
 from numbad.transform.directions import Chunks, Part
 from numbad.transform.forward import forward
@@ -54,7 +55,7 @@ def jacobian_columns(
     With ``diagonal`` the result number ``i`` of ``outs`` has the shape of parameter number ``i`` of
     ``wrt``, and only the derivatives of its elements by the same elements are kept.
     """
-    primal = simplify_program(program, invariants=True)
+    primal = optimised(program)
     tangent = forward(primal, wrt, derivatives, f"{chunks.name}_tangent")
     entry = tangent.program.entry
     given = len(primal.entry.params)

@@ -14,6 +14,7 @@ from numbad.ir import visit
 from numbad.ir.build import BlockBuilder, Fresh
 from numbad.ir.types import BOOL, INT64, Array, Type, is_memory
 from numbad.transform import arith, directions, effects
+from numbad.transform.chains import optimised
 from numbad.transform.derivatives import Derivatives
 from numbad.transform.directions import Chunks
 from numbad.transform.jacobian_columns import Matrices
@@ -33,7 +34,7 @@ def jacobian_rows(
 
     The arguments are as those of ``jacobian_columns``.
     """
-    primal = simplify_program(program, invariants=True)
+    primal = optimised(program)
     reversed_ = reverse(primal, wrt, derivatives, seeded=(out,))
     blocks = (tuple(cotangent is not None for cotangent in reversed_.cotangents),)
     if not any(blocks[0]):

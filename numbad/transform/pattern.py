@@ -28,6 +28,7 @@ from numbad.ir.build import BlockBuilder, Fresh
 from numbad.ir.types import Array, List, Tuple, is_memory, tangent_type
 from numbad.rules.forms import LinearRule, Missing, PairRule, ScalarRule, ZeroDerivative
 from numbad.transform import masks
+from numbad.transform.chains import optimised
 from numbad.transform.derivatives import Derivatives, returned_positions
 from numbad.transform.masks import EMPTY, mask_type
 from numbad.transform.reverse import without_unused_callees
@@ -48,7 +49,7 @@ def pattern(
     Its entry takes the primal's parameters and then the sets of those at ``wrt``. It returns the
     sets of the results at ``results``.
     """
-    program = simplify_program(program, invariants=True)
+    program = optimised(program)
     callees = _Callees(program)
     entry = _entry(program.entry, wrt, results, derivatives, callees, name)
     while callees.pending:

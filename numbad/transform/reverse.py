@@ -30,6 +30,7 @@ from numbad.transform.accumulations import improve_accumulations
 from numbad.transform.arrays import add_into
 from numbad.transform.augment import Augmented, augment
 from numbad.transform.backward import BackwardSweep
+from numbad.transform.chains import optimised
 from numbad.transform.derivatives import Derivatives
 from numbad.transform.first_writes import store_first_writes
 from numbad.transform.fuse import Fusion, Place, candidates, clear_marks, loops_behind
@@ -84,7 +85,7 @@ def reverse(
     ``fuse`` lets the backward sweep run the forward part of independent loops too (see ``fuse``).
     With ``tape_purpose="user"`` the arrays of the tape are ordinary arrays that can be returned.
     """
-    program = simplify_program(program, invariants=True)
+    program = optimised(program)
     program = simplify_program(
         ir.Program(
             eliminate_inductions(program.entry),
