@@ -8,9 +8,10 @@ from numbad.numba_bridge import register_lanes
 
 _MOST_LANES = 64
 # Time of a sweep with N lanes in units of the primal's, measured on the bench workloads:
-# forward 1 + N/8, reverse 2.5 + N/4.
+# forward 1 + N/8, reverse 2.5 + N/4, without a tape 2 + N/4.
 _FORWARD, _FORWARD_LANE = 1.0, 0.125
 _REVERSE, _REVERSE_LANE = 2.5, 0.25
+_REVERSE_UNTAPED = 2.0
 
 
 @cache
@@ -41,3 +42,11 @@ def forward_cost(columns: int, lanes: int) -> float:
 def reverse_cost(rows: int, lanes: int) -> float:
     """Return the cost of a Jacobian by reverse mode, in units of the primal's time."""
     return -(-rows // lanes) * (_REVERSE + _REVERSE_LANE * lanes)
+
+
+def by_rows(rows: int, columns: int) -> bool:
+    """Whether numbers are differentiated by numbers in one sweep over rows, not over columns.
+
+    Such programs are short: they keep what the backward sweep needs in registers, not on a tape.
+    """
+    return _REVERSE_UNTAPED + _REVERSE_LANE * rows <= _FORWARD + _FORWARD_LANE * columns

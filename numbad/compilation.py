@@ -43,9 +43,15 @@ class Request:
 
 
 SPARSE_MODES = ("pattern", "hessian pattern", "products", "row products", "hessian products")
+PART_MODES = {
+    "jacobian parts": "auto",
+    "jacobian parts by columns": "forward",
+    "jacobian parts by rows": "reverse",
+}
 MATRIX_MODES = (
     "jacobian columns",
     "jacobian rows",
+    *PART_MODES,
     "hessian columns",
     "hessian rows",
     "hessian diagonal",

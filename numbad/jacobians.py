@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from numbad import calls, chunks, engines, lifted
+from numbad import calls, chunks, engines, jacobian_parts, lifted
 from numbad.api import ValueAndGrad, pullback
 from numbad.compilation import Compilation
 from numbad.errors import NonScalarOutput, UnsupportedSyntax
@@ -35,8 +35,9 @@ def jacobian(  # noqa: PLR0913 - options by keyword
     Parameters
     ----------
     f : callable
-        Returns a real number or an array of real numbers. A function that returns None and writes
-        to its first argument, ``f(out, x)``, has that as its result.
+        Returns a real number or an array of real numbers, or a tuple, list, dict or object of
+        these. A function that returns None and writes to its first argument, ``f(out, x)``, has
+        that as its result.
     *args : number, ndarray or list of numbers
         The point. A list becomes an array.
     mode : {"auto", "forward", "reverse"}
@@ -63,11 +64,13 @@ def jacobian(  # noqa: PLR0913 - options by keyword
         One entry per positional argument: for an array of n elements a matrix of shape (m, n),
         where m is the number of elements of the result; for a number a vector of shape (m,); None
         for other types and for arguments that ``wrt`` leaves out. Zeros where there is no path.
+        If the result is a tuple or another structure, so is each entry: in it, an array has its
+        matrix, a number its row, a vector of shape (n,), or a number with respect to a number.
 
     Raises
     ------
     NonScalarOutput
-        ``f`` returns something else than a real number or array.
+        ``f`` returns something else than real numbers and arrays.
     SparsityMismatch
         There are entries outside of the pattern that was given.
     DifferentiationError
@@ -83,6 +86,8 @@ def jacobian(  # noqa: PLR0913 - options by keyword
     >>> numbad.jacobian(lambda a: 100 * a[:2] ** 2, np.array([1.0, 2.0, 3.0]))[0]
     array([[200.,   0.,   0.],
            [  0., 400.,   0.]])
+    >>> numbad.jacobian(lambda a, b: (a * b, a / b), 3.0, 2.0)
+    ((2.0, 0.5), (3.0, -0.75))
     """
     return withjacobian(
         f,
@@ -148,7 +153,13 @@ def withjacobian(  # noqa: PLR0913 - options by keyword
     def compiled() -> ValueAndGrad:
         values, chosen = real_arguments(f, args, wrt)
         call = _Call(f, values, kwargs, chosen, chunk_threshold)
-        return _compiled_jacobian(call, mode, order, out)
+        try:
+            return _compiled_jacobian(call, mode, order, out)
+        except NonScalarOutput:
+            compile_for = jacobian_parts.compiled_parts(f, values, kwargs, chosen)
+            if compile_for is None:
+                raise
+        return _jacobian_of_parts(call, compile_for, mode, order, out)
 
     return engines.dispatch(engine, f, compiled, traced)  # type: ignore[no-any-return]
 
@@ -174,6 +185,19 @@ def _compiled_jacobian(call: _Call, mode: str, order: str, out: Any) -> ValueAnd
     if out is not None:
         grad = _into(out, grad)
     return ValueAndGrad(result, grad)
+
+
+def _jacobian_of_parts(
+    call: _Call, compile_for: Callable[[str, int], Compilation], mode: str, order: str, out: Any
+) -> ValueAndGrad:
+    """As ``withjacobian``, of a function whose result has several parts."""
+    if out is not None:
+        raise ValueError("`out` is for a function that returns one number or array.")
+    columns = count_columns(call.values, call.wrt)
+    compilation = compile_for(mode, chunks.lanes_for(columns, call.threshold))
+    check_repeatable(compilation)
+    found = jacobian_parts.derivatives(compilation, call.f, call.values, call.kwargs, order)
+    return ValueAndGrad(*found)
 
 
 def real_arguments(

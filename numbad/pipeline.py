@@ -16,7 +16,7 @@ from typing import Any
 from numbad.analysis import activity as activity_analysis
 from numbad.analysis.memory import Memory
 from numbad.analysis.regions import analyse as analyse_regions
-from numbad.compilation import MATRIX_MODES, SPARSE_MODES, Built, Compilation, Request
+from numbad.compilation import MATRIX_MODES, PART_MODES, SPARSE_MODES, Built, Compilation, Request
 from numbad.config import config
 from numbad.custom import declare
 from numbad.emit.load import load_module
@@ -28,6 +28,7 @@ from numbad.frontend.source import recorded
 from numbad.ir import nodes as ir
 from numbad.ir.types import Array, Scalar, is_complex, is_memory, tangent_type
 from numbad.ir.verify import verify_program
+from numbad.nesting.several import is_possible, jacobian_parts
 from numbad.nesting.verbs import Nesting
 from numbad.numba_bridge import compiler_lock
 from numbad.store import fingerprint
@@ -78,6 +79,8 @@ def _compile(request: Request) -> Compilation:
             return _pullback(request, built)
         case "jacobian columns" | "jacobian rows":
             return _jacobian(request, built)
+        case mode if mode in PART_MODES:
+            return _jacobian_parts(request, built)
         case "hessian product":
             return _hessian_product(request, built)
         case mode if mode in SPARSE_MODES:
@@ -266,6 +269,28 @@ def _jacobian(request: Request, built: Built) -> Compilation:
     )
 
 
+def _jacobian_parts(request: Request, built: Built) -> Compilation:
+    wrt = _differentiated(request, built)
+    program, mode = built.program, PART_MODES[request.mode]
+    for leaf in leaves(built.result):
+        element = leaf.type.dtype if isinstance(leaf.type, Array) else leaf.type
+        if not isinstance(element, Scalar) or is_complex(element) or element.name == "bool":
+            raise _no_rows(program, f"a part of type {leaf.type}")
+    outs = tuple(range(built.result_count))
+    if not is_possible(program, outs, mode):
+        raise _no_rows(program, "arrays among several parts, which mode='reverse' does not take")
+    made, table = jacobian_parts(program, wrt, outs, _chunks(request, built), derivatives, mode)
+    return _finish(
+        request,
+        built,
+        made,
+        differentiated=wrt,
+        connected=_paths(program.entry, wrt, outs),
+        blocks=table,
+        lanes=request.lanes,
+    )
+
+
 def _chunks(request: Request, built: Built) -> Chunks:
     name = _name(built, request.mode.replace(" ", "_"))
     return Chunks(name, request.lanes, frozenset(_written(built.program.entry)))
@@ -296,11 +321,15 @@ def _with_array_result(built: Built) -> ir.Program:
     element = type_.dtype if isinstance(type_, Array) else type_
     if isinstance(element, Scalar) and not is_complex(element) and element.name != "bool":
         return program
-    raise NonScalarOutput(
-        f"`jacobian` needs a real number or array from `{program.entry.name}`, "
-        f"which returns {type_ if type_ is not None else type(tree).__name__}.",
+    raise _no_rows(program, str(type_ if type_ is not None else type(tree).__name__))
+
+
+def _no_rows(program: ir.Program, what: str) -> NonScalarOutput:
+    return NonScalarOutput(
+        f"`jacobian` needs a real number or array, or several, from `{program.entry.name}`, "
+        f"which returns {what}.",
         origin=program.entry.origin,
-        why="A matrix has one row per element of one real result.",
+        why="A matrix has one row per element of a real result.",
         remedy="Use `pullback` with a cotangent of its structure, or return one array.",
     )
 

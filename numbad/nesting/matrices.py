@@ -17,11 +17,13 @@ from numbad.errors import NonScalarOutput
 from numbad.frontend.builder import Builder
 from numbad.frontend.values import NONE, OperandValue, StaticValue, TupleValue, Value
 from numbad.ir import nodes as ir
-from numbad.ir.types import INT64, Array, Scalar, is_complex, is_memory, tangent_type
+from numbad.ir.types import Array, Scalar, is_complex, is_memory, tangent_type
 from numbad.nesting.functions import Walked, leaf_positions, positions, rebuilt, splice, walk
+from numbad.nesting.several import SeveralResults, is_several
+from numbad.nesting.shapes import diagonal_for, vector_for_number, zero_like, zero_matrix
 from numbad.transform import arith
 from numbad.transform.derivatives import Derivatives
-from numbad.transform.directions import Chunks, new_zeros, plain_dtype
+from numbad.transform.directions import Chunks, plain_dtype
 from numbad.transform.effects import is_repeatable
 from numbad.transform.jacobian_columns import Matrices, jacobian_columns
 from numbad.transform.jacobian_rows import jacobian_rows
@@ -86,9 +88,16 @@ class MatrixVerbs:
         walked = _with_result(walk(builder, function, xs, node))
         chosen = _real_positions(builder, xs, options["wrt"], node)
         wrt = leaf_positions(builder, xs, chosen)
-        y = _real_result(builder, walked, node)
         settings = self._chunks(builder, node, walked, wrt, options["chunk_threshold"])
         program = ir.Program(walked.function, dict(builder.callees))
+        if is_several(builder, walked.result):
+            several = SeveralResults(builder, walked, program, node)
+            blocks = several.jacobians(wrt, settings, self.derivatives, options["mode"])
+            leaves = iter(blocks)
+            return several.value(), TupleValue(
+                tuple(next(leaves) if n in chosen else NONE for n in range(len(xs)))
+            )
+        y = _real_result(builder, walked, node)
         is_number = not is_memory(y.type)
         is_wide = any(is_memory(walked.actual[position].type) for position in wrt)
         mode = options["mode"]
@@ -108,8 +117,8 @@ class MatrixVerbs:
             operand = builder.as_operand(x)
             matrix = matrices.pop(0)
             if matrix is None:
-                matrix = _zero_matrix(builder, values[0], operand)
-            entries.append(OperandValue(_vector_for_number(builder, matrix, operand)))
+                matrix = zero_matrix(builder, values[0], operand)
+            entries.append(OperandValue(vector_for_number(builder, matrix, operand)))
         result = rebuilt(builder, walked.result, list(values))
         return result, TupleValue(tuple(entries))
 
@@ -166,9 +175,9 @@ class MatrixVerbs:
             made = hessian_columns(gradient, settings, self.derivatives)
         values, (matrix,) = _spliced(builder, walked, made, extra=len(gradient.wrt))
         count = len(walked.function.results)
-        grad = values[count] if gradient.wrt else _zero_like(builder, operand)
+        grad = values[count] if gradient.wrt else zero_like(builder, operand)
         if matrix is None:
-            matrix = _zero_matrix(builder, operand, operand)
+            matrix = zero_matrix(builder, operand, operand)
         if not is_memory(operand.type):
             matrix = builder.let(
                 plain_dtype(matrix.type), ir.Load(matrix, (arith.ZERO, arith.ZERO))
@@ -206,11 +215,11 @@ class MatrixVerbs:
                 continue
             operand = builder.as_operand(x)
             if not present.get(leaves[position]):
-                entries.append(OperandValue(_zero_like(builder, operand)))
+                entries.append(OperandValue(zero_like(builder, operand)))
                 continue
             diagonal = next(diagonals)
             assert isinstance(diagonal, ir.Var)
-            entries.append(OperandValue(_shaped(builder, diagonal, operand)))
+            entries.append(OperandValue(diagonal_for(builder, diagonal, operand)))
         return TupleValue(tuple(entries))
 
     def hvp(
@@ -233,7 +242,7 @@ class MatrixVerbs:
                 seed = direction if is_memory(type_) else builder.cast(direction, type_)
                 found = splice(builder, made, (*walked.actual, seed))
                 return OperandValue(found[-1])
-        return OperandValue(_zero_like(builder, operand))
+        return OperandValue(zero_like(builder, operand))
 
 
 def written(function: ir.Function) -> frozenset[int]:
@@ -326,49 +335,3 @@ def _spliced(
         assert matrix is None or isinstance(matrix, ir.Var)
         blocks.append(matrix)
     return found[:count], blocks
-
-
-def _size(builder: Builder, operand: ir.Operand) -> ir.Operand:
-    size: ir.Operand = arith.ONE
-    for extent in _shape(builder, operand):
-        size = arith.mul_int(builder.block, size, extent)
-    return size
-
-
-def _shape(builder: Builder, operand: ir.Operand) -> tuple[ir.Operand, ...]:
-    if not isinstance(operand.type, Array):
-        return ()
-    assert isinstance(operand, ir.Var)
-    return tuple(builder.shape(operand, axis) for axis in range(operand.type.ndim))
-
-
-def _zero_matrix(builder: Builder, y: ir.Operand, x: ir.Operand) -> ir.Var:
-    type_ = tangent_type(x.type)
-    assert type_ is not None
-    dtype = plain_dtype(type_)
-    extents = (_size(builder, y), _size(builder, x))
-    return builder.let(Array(dtype, 2, "C"), ir.Alloc(extents, arith.zero(dtype)))
-
-
-def _zero_like(builder: Builder, x: ir.Operand) -> ir.Operand:
-    type_ = tangent_type(x.type)
-    assert type_ is not None
-    if not isinstance(type_, Array):
-        return arith.zero(type_)
-    return new_zeros(replace(type_, layout="C"), _shape(builder, x), builder.block, "")
-
-
-def _vector_for_number(builder: Builder, matrix: ir.Var, x: ir.Operand) -> ir.Var:
-    if is_memory(x.type):
-        return matrix
-    dtype = plain_dtype(matrix.type)
-    rows = builder.let(INT64, ir.Shape(matrix, 0))
-    return builder.let(Array(dtype, 1, "C"), ir.Reshape(matrix, (rows,)))
-
-
-def _shaped(builder: Builder, diagonal: ir.Var, x: ir.Operand) -> ir.Operand:
-    dtype = plain_dtype(diagonal.type)
-    if not isinstance(x.type, Array):
-        return builder.let(dtype, ir.Load(diagonal, (arith.ZERO,)))
-    type_ = Array(dtype, x.type.ndim, "C")
-    return builder.let(type_, ir.Reshape(diagonal, _shape(builder, x)))

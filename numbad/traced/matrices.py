@@ -8,13 +8,14 @@ from typing import Any
 import numpy as np
 
 from numbad.errors import NonScalarOutput
+from numbad.results import record_class
 from numbad.traced import (
     engine,
     interface,  # noqa: F401 - loads the tables of the whole engine
 )
 from numbad.traced.activity import mapped
 from numbad.traced.bodies import is_array
-from numbad.traced.containers import is_number, is_numeric_array
+from numbad.traced.containers import is_leaf, is_number, is_numeric_array, parts, rebuilt
 from numbad.traced.engine import Reversed
 from numbad.traced.values import hooks, plain
 
@@ -101,6 +102,10 @@ def jacobian(
 
     run = Reversed(with_result, values, kwargs, chosen)
     y = plain(run.y)
+    if parts(y) is not None:
+        return run.y, tuple(
+            _of_parts(run, p, order) if p in chosen else None for p in range(len(values))
+        )
     if not (isinstance(y, np.ndarray) or is_number(y)) or np.iscomplexobj(y):
         raise NonScalarOutput(
             f"`{getattr(f, '__name__', f)}` returns {type(y).__name__}, not real numbers.",
@@ -109,6 +114,40 @@ def jacobian(
         )
     entries = [_rows(run, 0, p, order) if p in chosen else None for p in range(len(values))]
     return run.y, tuple(entries)
+
+
+def _of_parts(run: Reversed, position: int, order: str) -> Any:
+    """Return the derivatives of all parts of the result, in its structure."""
+    numbers = iter(range(len(run.results)))
+
+    def derivative(value: Any) -> Any:
+        found = parts(value)
+        if found is not None:
+            made = [derivative(item) for item in found.values()]
+            if isinstance(value, tuple | list | dict):
+                return rebuilt(value, made)
+            return record_class(type(value).__name__, tuple(map(str, found)))(*made)
+        leaf = next(numbers)
+        if not is_leaf(value):
+            return None
+        if np.iscomplexobj(plain(value)):
+            raise _not_real("a complex part")
+        rows = _rows(run, leaf, position, order)
+        if np.ndim(plain(value)):
+            return rows
+        if hooks.is_active(rows):
+            return hooks.get_item(rows, 0)
+        return rows[0] if np.ndim(rows) > 1 else float(rows[0])
+
+    return derivative(run.y)
+
+
+def _not_real(what: str) -> NonScalarOutput:
+    return NonScalarOutput(
+        f"a Jacobian was asked of a function that returns {what}.",
+        why="It is defined for real numbers and arrays.",
+        remedy="Return real and imaginary part as two results, or use `pullback`.",
+    )
 
 
 def hessian(

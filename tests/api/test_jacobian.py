@@ -365,7 +365,7 @@ def test_refused_arguments_and_results():
     with pytest.raises(NonScalarOutput, match=r"argument 0 .* is complex"):
         jacobian(lambda z: z, x + 1j)
     with pytest.raises(NonScalarOutput, match="needs a real number or array"):
-        jacobian(lambda x: (x, x), x)
+        jacobian(lambda x: (), x)
     with pytest.raises(NonScalarOutput, match="needs a real number or array"):
         jacobian(lambda x: x * 1j, x)
     with pytest.raises(NonScalarOutput, match="needs a real number or array"):
