@@ -27,6 +27,7 @@ from numbad.transform.dead import remove_dead
 from numbad.transform.derivatives import RESULT, Partial, returned_positions, takes_result
 from numbad.transform.pairs import backward_type
 from numbad.transform.reuse import PrimalValues
+from numbad.transform.scaling import Scaling
 
 if TYPE_CHECKING:
     from numbad.transform.backward import BackwardSweep
@@ -40,6 +41,7 @@ class CallAdjoints:
         self.sweep = sweep
         self.item_cotangents: dict[tuple[ir.Var, int], ir.Operand] = {}
         self.primal_values = PrimalValues(sweep.regions)
+        self.scaling = Scaling()
 
     def scalar_call(
         self,
@@ -59,10 +61,11 @@ class CallAdjoints:
         if isinstance(rule, ZeroDerivative):
             return
         if isinstance(rule, ScalarRule):
-            is_square = call.fn is operator.mul and call.args[0] == call.args[1]
-            if is_square and not self.sweep.activity.is_exposed(target):
-                self._square(call.args[0], cotangent, scope)
-                return
+            if call.fn is operator.mul and not self.sweep.activity.is_exposed(target):
+                power = self._power(call)
+                if power is not None:
+                    self._monomial(*power, cotangent, scope)
+                    return
             for partial in self.sweep.derivatives.partials(call, target):
                 if partial is None or not self.sweep.wants(call.args[partial.position]):
                     continue
@@ -71,16 +74,46 @@ class CallAdjoints:
             return
         self._general_call(target, call, rule, cotangent, statement, scope)
 
-    def _square(self, factor: ir.Operand, cotangent: ir.Operand, scope: Scope) -> None:
-        """``x * x``: the doubled cotangent times ``x``, one product instead of two."""
-        if not self.sweep.wants(factor):
+    def _power(self, call: ir.Call) -> tuple[int, ir.Var, ir.Operand] | None:
+        """Return n, x and c x**(n - 1) of a product that is c x**n, of which these are factors."""
+        left, right = call.args
+        for base, rest in ((left, right), (right, left)):
+            if isinstance(base, ir.Var) and isinstance(rest, ir.Var) and base.type == rest.type:
+                degree = self._degree(rest, base)
+                if degree:
+                    return degree + 1, base, rest
+        return None
+
+    def _degree(self, operand: ir.Operand, base: ir.Var) -> int:
+        """Return n of an operand that is c base**n; zero if it is none."""
+        if operand == base:
+            return 1
+        match self.sweep.regions.definition.get(operand) if isinstance(operand, ir.Var) else None:
+            case ir.Let(_, ir.Call(operator.mul, (left, right))):
+                pass
+            case _:
+                return 0
+        for constant, other in ((left, right), (right, left)):
+            if isinstance(constant, ir.Const):
+                return self._degree(other, base)
+        one, two = self._degree(left, base), self._degree(right, base)
+        return one + two if one and two else 0
+
+    def _monomial(
+        self, degree: int, base: ir.Var, rest: ir.Operand, cotangent: ir.Operand, scope: Scope
+    ) -> None:
+        """``c x**n``, whose slope is ``n c x**(n - 1)``: one product instead of two per factor."""
+        if not self.sweep.wants(base):
             return
-        slope = self.sweep.values.primal(factor)
+        slope = self.sweep.values.primal(rest)
         if is_complex(slope.type):
             slope = scope.block.call(slope.type, np.conjugate, slope)
-        doubled = arith.add(scope.block, cotangent, cotangent)
-        product = arith.multiply(scope.block, doubled, slope)
-        self.sweep.accumulate(factor, product, scope)
+        # The square's factor goes to the cotangent, which several squares of a sum share.
+        if degree == 2 and rest == base:
+            cotangent = self.scaling.multiple(scope.block, cotangent, 2.0)
+        else:
+            slope = self.scaling.multiple(scope.block, slope, float(degree))
+        self.sweep.accumulate(base, self.scaling.product(scope.block, cotangent, slope), scope)
 
     def _contribution(
         self,
@@ -105,11 +138,10 @@ class CallAdjoints:
             )
         # Zero times an infinity is zero here, whichever of the two factors can be infinite.
         exposed = partial.constant is None and self.sweep.activity.is_exposed(target)
-        if partial.singular:
-            return arith.absorb(block, cotangent, slope, both=exposed)
-        if exposed:
-            return arith.absorb(block, slope, cotangent)
-        return arith.multiply(block, cotangent, slope)
+        absorbing = {
+            name for name, on in (("cotangent", partial.singular), ("slope", exposed)) if on
+        }
+        return self.scaling.product(block, cotangent, slope, frozenset(absorbing))
 
     def _partial_value(
         self, target: ir.Var, call: ir.Call, partial: Partial, scope: Scope
@@ -160,6 +192,8 @@ class CallAdjoints:
                 settle(operand)
             replaced = visit.Substituter(substitution).statement(statement)
             scope.block.emit(visit.with_origin(replaced, scope.block.origin))
+            if isinstance(replaced, ir.Let) and isinstance(replaced.expr, ir.Call):
+                self.scaling.note(replaced.target, replaced.expr)
         settle(slope)
         return substitution.get(slope, slope) if isinstance(slope, ir.Var) else slope
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import operator
 
 import numpy as np
@@ -167,6 +168,32 @@ def multiply(block: BlockBuilder, left: ir.Operand, right: ir.Operand) -> ir.Ope
         if is_minus_one(factor):
             return negate(block, other)
     return block.call(join_types(left.type, right.type), operator.mul, left, right)
+
+
+def multiple(block: BlockBuilder, operand: ir.Operand, factor: float) -> ir.Operand:
+    """Return ``factor`` times a real value or lanes."""
+    element = operand.type.dtype if isinstance(operand.type, Lanes) else operand.type
+    if factor == 2.0 and isinstance(operand, ir.Var):
+        return add(block, operand, operand)
+    return multiply(block, operand, ir.Const(factor, element))
+
+
+def constant_factor(call: ir.Call) -> tuple[float, ir.Operand] | None:
+    """Return what a call multiplies by, and what it multiplies, if it is a multiple of a value."""
+    match call:
+        case ir.Call(operator.neg, (value,)):
+            return -1.0, value
+        case ir.Call(operator.mul, (ir.Const(factor), value)):
+            pass
+        case ir.Call(operator.mul, (value, ir.Const(factor))):
+            pass
+        case ir.Call(operator.add, (value, other)) if value == other:
+            return 2.0, value
+        case _:
+            return None
+    if isinstance(factor, int | float) and factor != 0 and math.isfinite(factor):
+        return float(factor), value
+    return None
 
 
 def absorb(
