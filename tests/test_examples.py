@@ -12,6 +12,7 @@ import pytest
 FOLDER = Path(__file__).resolve().parent.parent / "examples"
 
 GOALS = {
+    "bundle": ({"cameras": 6, "points": 60}, lambda error: error < 0.5),
     "epidemic": ({}, lambda found: max(found.values()) < 4.0),
     "seismic": ({"steps": 500, "iterations": 40}, lambda error: error < 0.25),
     "orbit": ({}, lambda missed: missed < 0.5),

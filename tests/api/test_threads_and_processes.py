@@ -9,6 +9,7 @@ import pickle
 import sys
 import threading
 
+import joblib
 import numpy as np
 import pytest
 
@@ -114,9 +115,9 @@ def test_forked_processes(rng):
 
 
 def test_joblib(rng):
-    joblib = pytest.importorskip("joblib")
     points = rng.standard_normal((4, 5))
-    found = joblib.Parallel(n_jobs=2, backend="threading")(
-        joblib.delayed(slope)(point, 3) for point in points
-    )
-    np.testing.assert_array_equal(found, [slope(point, 3) for point in points])
+    expected = [slope(point, 3) for point in points]
+    for backend in ("threading", "loky"):
+        work = joblib.Parallel(n_jobs=2, backend=backend)
+        found = work(joblib.delayed(slope)(point, 3) for point in points)
+        np.testing.assert_array_equal(found, expected)
