@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterable, Iterator
 from typing import Any
 
@@ -80,7 +81,7 @@ def strip(value: Any, level: Level) -> Any:
 
 def values_in(value: Any) -> Iterator[Any]:
     """Yield the numbers and arrays in a value and the sequences and dicts in it."""
-    if isinstance(value, list | tuple):
+    if isinstance(value, list | tuple | deque):
         for item in value:
             yield from values_in(item)
     elif isinstance(value, dict):
@@ -92,7 +93,7 @@ def values_in(value: Any) -> Iterator[Any]:
 
 def mapped(function: Any, value: Any) -> Any:
     """Return a value with ``function`` applied to what is in its sequences and dicts."""
-    if isinstance(value, list):
+    if isinstance(value, list | deque):
         return [mapped(function, item) for item in value]
     if isinstance(value, tuple):
         items = [mapped(function, item) for item in value]

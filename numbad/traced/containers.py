@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import enum
+from collections import deque
 from collections.abc import Callable, Iterator
 from decimal import Decimal
 from fractions import Fraction
-from types import FunctionType
+from types import FunctionType, MappingProxyType
 from typing import Any
 
 import numpy as np
 
 from numbad.structure import new_instance, record_fields
+from numbad.traced import python_containers
 from numbad.traced.activity import settle
 from numbad.traced.levels import Level, current
 from numbad.traced.memory import root
 from numbad.traced.values import Traced, TracedArray, TracedNumber, plain
 
+_CHANGING = (list, dict, deque)
+_COLLECTIONS = (*_CHANGING, tuple, MappingProxyType)
 _NUMBERS = (int, float, complex, np.number, Fraction, Decimal)
 
 
@@ -43,13 +47,8 @@ def parts(value: Any) -> dict[Any, Any] | None:
         return None
     if isinstance(value, Fraction | Decimal):
         return None
-    if isinstance(value, tuple) and (type(value) is tuple or hasattr(type(value), "_fields")):
-        return dict(enumerate(value))
-    if type(value) is list:
-        return dict(enumerate(value))
-    if type(value) is dict:
-        return dict(value)
-    return record_fields(value)
+    found = python_containers.contents(value)
+    return record_fields(value) if found is None else found
 
 
 def leaves(value: Any, seen: frozenset[int] = frozenset()) -> Iterator[Any]:
@@ -64,12 +63,8 @@ def leaves(value: Any, seen: frozenset[int] = frozenset()) -> Iterator[Any]:
 
 def rebuilt(value: Any, new: list[Any]) -> Any:
     """Return a container like ``value`` with other parts."""
-    if isinstance(value, tuple):
-        return tuple(new) if type(value) is tuple else tuple.__new__(type(value), new)
-    if type(value) is list:
-        return new
-    if type(value) is dict:
-        return dict(zip(value, new, strict=True))
+    if isinstance(value, _COLLECTIONS):
+        return python_containers.like(value, new)
     made = new_instance(type(value))
     fields = record_fields(value) or {}
     for name, field in getattr(value, "__dict__", {}).items():
@@ -112,15 +107,24 @@ class Lifted:
         if is_numeric_array(value):
             return self._array(value, hint)
         found = parts(value)
+        is_wanted = hint is not None and hint is not False
         if found is None:
+            if is_wanted:
+                python_containers.refuse(value)
             return value
         if id(value) in self.containers:
             # Nothing is there yet for a container that contains itself.
             self.given += self._spans.get(id(value), [])
             return self.containers[id(value)][1]
-        if type(value) not in (list, dict) and not any(map(is_leaf, leaves(value))):
-            return value
-        if isinstance(value, tuple):
+        if not isinstance(value, _CHANGING):
+            found_leaves = list(leaves(value))
+            if not any(map(is_leaf, found_leaves)):
+                for leaf in found_leaves if is_wanted else ():
+                    python_containers.refuse(leaf)
+                return value
+        if isinstance(value, _COLLECTIONS):
+            python_containers.refuse_attributes(value, is_leaf)
+        if isinstance(value, tuple | MappingProxyType):
             return rebuilt(
                 value, [self.lift(part, pick(hint, key), pick) for key, part in found.items()]
             )
@@ -172,19 +176,14 @@ class Lifted:
             self._container_back(original, made)
 
     def _container_back(self, original: Any, made: Any) -> None:
-        if type(original) is list:
-            new = [self.lowered(each) for each in made]
-            if len(new) != len(original) or any(
-                a is not b for a, b in zip(new, original, strict=True)
-            ):
-                original[:] = new
-        elif type(original) is dict:
-            fresh = {key: self.lowered(each) for key, each in made.items()}
-            if list(fresh) != list(original) or any(
-                fresh[key] is not original[key] for key in fresh
-            ):
-                original.clear()
-                original.update(fresh)
+        if isinstance(original, _CHANGING):
+            old = python_containers.contents(original) or {}
+            new = {
+                key: self.lowered(each)
+                for key, each in (python_containers.contents(made) or {}).items()
+            }
+            if list(new) != list(old) or any(new[key] is not old[key] for key in new):
+                python_containers.refill(original, new)
         else:
             for name, each in _fields(made).items():
                 low = self.lowered(each)
@@ -224,23 +223,15 @@ class Lifted:
 
     def _clean_inside(self, value: Any, seen: dict[int, Any]) -> None:
         """Replace what is traced in a mutable container by what the caller is to see."""
-        if isinstance(value, list):
-            for i, each in enumerate(value):
+        if isinstance(value, _CHANGING):
+            for key, each in (python_containers.contents(value) or {}).items():
                 if _may_hold(each):
-                    value[i] = self.lowered(each, seen)
-        elif isinstance(value, dict):
-            for key, each in list(value.items()):
-                if _may_hold(each):
-                    value[key] = self.lowered(each, seen)
+                    python_containers.replace(value, key, self.lowered(each, seen))
         elif isinstance(value, set):
             if any(isinstance(each, Traced) for each in value):
                 new = [self.lowered(each, seen) for each in value]
                 value.clear()
                 value.update(new)
-        elif type(value).__module__ == "collections" and hasattr(value, "append"):
-            for i, each in enumerate(value):
-                if _may_hold(each):
-                    value[i] = self.lowered(each, seen)
         elif isinstance(value, np.ndarray) and value.dtype.kind == "O":
             for i, each in enumerate(value.flat):
                 value.flat[i] = self.lowered(each, seen)
@@ -281,7 +272,7 @@ _MISSING = object()
 
 
 def _may_hold(value: Any) -> bool:
-    if isinstance(value, Traced | list | tuple | dict | set):
+    if isinstance(value, (Traced, set, *_COLLECTIONS)):
         return True
     if isinstance(value, np.ndarray):
         return bool(value.dtype.kind == "O")
@@ -296,8 +287,8 @@ def _fields(value: Any) -> dict[str, Any]:
 
 
 def _set_part(made: Any, key: Any, part: Any) -> None:
-    if isinstance(made, list | dict):
-        made[key] = part
+    if isinstance(made, _CHANGING):
+        python_containers.replace(made, key, part)
     else:
         object.__setattr__(made, key, part)
 

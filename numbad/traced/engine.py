@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from decimal import Decimal
 from fractions import Fraction
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -259,14 +261,15 @@ def shaped(value: Any, take: Callable[[Any], Any], seen: frozenset[int] = frozen
         return None
     inner = seen | {id(value)}
     new = [shaped(part, take, inner) for part in found.values()]
-    if type(value) is dict:
+    if isinstance(value, dict | MappingProxyType):
         return dict(zip(found, new, strict=True))
     if all(each is None for each in new):
         return None
-    if type(value) is list:
+    if isinstance(value, list | deque):
         return new
     if isinstance(value, tuple):
-        return tuple(new) if type(value) is tuple else tuple.__new__(type(value), new)
+        cls = type(value)
+        return tuple.__new__(cls, new) if hasattr(cls, "_fields") else tuple(new)
     return record_class(type(value).__name__, tuple(record_fields(value) or ()))(*new)
 
 
