@@ -80,7 +80,7 @@ class Params:
         return Params(item for item in self if item not in unwanted)
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, Params) and self._items.keys() == other._items.keys()
+        return isinstance(other, Params) and list(self._items) == list(other._items)
 
     def copy(self) -> Params:
         """Return a set of the same arrays."""
@@ -279,6 +279,9 @@ class Grads:
 
     def __neg__(self) -> Grads:
         return self.map(lambda g: -g)
+
+    def __pos__(self) -> Grads:
+        return self.copy()
 
     def __repr__(self) -> str:
         return f"Grads({', '.join(map(repr, self._values.values()))})"

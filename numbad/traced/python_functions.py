@@ -11,6 +11,7 @@ import operator
 import statistics
 from decimal import Decimal
 from fractions import Fraction
+from types import FunctionType
 from typing import Any
 
 import numpy as np
@@ -31,9 +32,20 @@ def _scalar(value: Any) -> Any:
     return value
 
 
+def _converted(value: Any, *names: str) -> Any:
+    """Return what the first of the methods gives that the class of an object defines in Python."""
+    if isinstance(value, Traced):
+        return value
+    for name in names:
+        method = getattr(type(value), name, None)
+        if isinstance(method, FunctionType):
+            return hooks.call(method, value)
+    return value
+
+
 @handles(float)
 def _float(value: Any = 0.0) -> Any:
-    value = _scalar(value)
+    value = _scalar(_converted(value, "__float__", "__index__"))
     if isinstance(plain(value), complex):
         return float(plain(value))  # raises as Python does
     return elementwise(float, value) if is_active(value) else float(plain(value))
@@ -41,13 +53,14 @@ def _float(value: Any = 0.0) -> Any:
 
 @handles(int)
 def _int(value: Any = 0, *args: Any) -> Any:
-    value = _scalar(value)
+    value = _scalar(_converted(value, "__int__", "__index__", "__trunc__"))
     return elementwise(int, value) if is_active(value) else int(plain(value), *args)
 
 
 @handles(complex)
 def _complex(real: Any = 0.0, imag: Any = 0.0) -> Any:
-    real, imag = _scalar(real), _scalar(imag)
+    real = _scalar(_converted(real, "__complex__", "__float__", "__index__"))
+    imag = _scalar(_converted(imag, "__float__", "__index__"))
     if not is_active(real) and not is_active(imag):
         return complex(plain(real), plain(imag)) if not isinstance(real, str) else complex(real)
     if isinstance(plain(real), complex) or isinstance(plain(imag), complex):
@@ -91,6 +104,9 @@ def _zero_as(value: Any) -> Any:
 
 @handles(divmod)
 def _divmod(a: Any, b: Any) -> Any:
+    for method, one, other in (("__divmod__", a, b), ("__rdivmod__", b, a)):
+        if isinstance(function := getattr(type(one), method, None), FunctionType):
+            return hooks.call(function, one, other)
     return elementwise(operator.floordiv, a, b), elementwise(operator.mod, a, b)
 
 
@@ -312,6 +328,17 @@ if hasattr(math, "fma"):
 
 
 # Functions of numbers may be given arrays of one element.
+def _of_numbers(function: Any, *args: Any) -> Any:
+    """Apply a function of numbers to numbers, or to what objects are as numbers."""
+    if function in _OWN_METHODS:
+        own = _converted(args[0], _OWN_METHODS[function])
+        if own is not args[0]:
+            return own
+    return elementwise(function, *(_scalar(_converted(x, "__float__", "__index__")) for x in args))
+
+
+_OWN_METHODS = {math.floor: "__floor__", math.ceil: "__ceil__", math.trunc: "__trunc__"}
+
 for _module in (math,):
     for _name in dir(_module):
         _function = getattr(_module, _name)
@@ -319,9 +346,7 @@ for _module in (math,):
             from numbad.traced.registry import HANDLERS
 
             if _function not in HANDLERS:
-                HANDLERS[_function] = lambda *args, _function=_function: elementwise(
-                    _function, *map(_scalar, args)
-                )
+                HANDLERS[_function] = functools.partial(_of_numbers, _function)
 
 
 # --- numbers of other types -------------------------------------------------------------------
