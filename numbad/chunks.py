@@ -19,19 +19,22 @@ def lanes_for(directions: int, threshold: int) -> int:
     """Return the number of lanes for a number of directions.
 
     The directions are divided evenly into as few chunks of at most ``threshold`` as it takes, the
-    rule of Revels, Lubin & Papamarkou, *Forward-Mode Automatic Differentiation in Julia* (2016);
-    the chunk is then rounded up to a power of two, which fills whole vector registers.
+    rule of Revels, Lubin & Papamarkou, *Forward-Mode Automatic Differentiation in Julia* (2016).
+    Chunk and threshold are rounded up to powers of two, which fill whole vector registers.
     """
     if not isinstance(threshold, int) or threshold < 1:
         raise ValueError(f"chunk_threshold must be a positive integer, not {threshold!r}.")
     if directions <= 1 or threshold == 1:
         return 1
-    threshold = min(threshold, _MOST_LANES)
+    threshold = min(_power_of_two(threshold), _MOST_LANES)
     chunks = -(-directions // threshold)
     size = -(-directions // chunks)
-    lanes = 1 << (size - 1).bit_length()
     # Fewer lanes than half a register cost as much as these.
-    return max(lanes, register_lanes() // 2)
+    return max(_power_of_two(size), register_lanes() // 2)
+
+
+def _power_of_two(number: int) -> int:
+    return 1 << (number - 1).bit_length()
 
 
 def forward_cost(columns: int, lanes: int) -> float:

@@ -170,9 +170,13 @@ def _jacobian_coloring(sparsity: Any, mode: str) -> Coloring:
     columns = pattern.coloring("columns")
     if mode == "forward" or columns.count <= _FEW:
         return columns
+    cost = chunks.forward_cost(columns.count, _FEW)
+    # The rows that meet in one column need as many colours.
+    fewest = int(np.bincount(pattern.indices).max(initial=0))
+    if cost <= chunks.reverse_cost(fewest, _FEW):
+        return columns
     rows = pattern.coloring("rows")
-    costs = chunks.forward_cost(columns.count, _FEW), chunks.reverse_cost(rows.count, _FEW)
-    return columns if costs[0] <= costs[1] else rows
+    return columns if cost <= chunks.reverse_cost(rows.count, _FEW) else rows
 
 
 def _compiled(
