@@ -62,7 +62,10 @@ def dispatch(
     except _REFUSALS as error:
         refusal = error
     _warn(function, refusal)
-    return traced()
+    from numbad.compiled_calls import compiled_calls
+
+    with compiled_calls():
+        return traced()
 
 
 def _warn(function: Any, refusal: DifferentiationError) -> None:

@@ -18,7 +18,7 @@ from numbad.rules import registry as rules
 from numbad.traced import rewrite
 from numbad.traced.activity import is_active, mapped, values_in
 from numbad.traced.dispatch import by_rule, elementwise, has_rule, name_of
-from numbad.traced.levels import current
+from numbad.traced.levels import current, state
 from numbad.traced.numpy_converter import vectorized
 from numbad.traced.registry import handler_of
 from numbad.traced.user_rules import apply_user_rule
@@ -62,7 +62,9 @@ def call(function: Any, /, *args: Any, **kwargs: Any) -> Any:
     if isinstance(function, type):
         return _made(function, args, kwargs)
     if (compiled := numba_bridge.dispatcher_function(function)) is not None:
-        return _python(compiled, args, kwargs)
+        by_engine = state.call_compiled
+        found = NotImplemented if by_engine is None else by_engine(function, args, kwargs)
+        return _python(compiled, args, kwargs) if found is NotImplemented else found
     if kind.__name__ == "DUFunc":
         return vectorized(np.vectorize(function._dispatcher.py_func), args, kwargs)
     if kind is functools._lru_cache_wrapper:

@@ -96,6 +96,7 @@ class _State(threading.local):
         self.levels: tuple[Level, ...] = ()
         self.constants: tuple[Level, ...] = ()
         self.pulls = 0
+        self.call_compiled: Callable[..., Any] | None = None
 
 
 state = _State()
@@ -141,6 +142,20 @@ def opened(level: Level) -> Iterator[None]:
     finally:
         state.levels = before
         level.is_open = False
+
+
+@contextmanager
+def calling(compiled: Callable[..., Any]) -> Iterator[None]:
+    """Run the block with calls of ``@njit`` functions handed to ``compiled``.
+
+    It takes the function and its arguments, and may return ``NotImplemented``.
+    """
+    before = state.call_compiled
+    state.call_compiled = compiled
+    try:
+        yield
+    finally:
+        state.call_compiled = before
 
 
 @contextmanager
