@@ -14,6 +14,7 @@ from dataclasses import replace
 from typing import Any
 
 from numbad.analysis import activity as activity_analysis
+from numbad.analysis.influence import influence
 from numbad.analysis.memory import Memory
 from numbad.analysis.regions import analyse as analyse_regions
 from numbad.compilation import MATRIX_MODES, PART_MODES, SPARSE_MODES, Built, Compilation, Request
@@ -141,10 +142,9 @@ def _written(function: ir.Function) -> tuple[int, ...]:
     )
 
 
-def _paths(
-    function: ir.Function, wrt: tuple[int, ...], outputs: tuple[int, ...]
-) -> tuple[bool, ...]:
+def _paths(program: ir.Program, wrt: tuple[int, ...], outputs: tuple[int, ...]) -> tuple[bool, ...]:
     """For each parameter at ``wrt``: whether any path leads from it to the outputs."""
+    function = program.entry
     regions = analyse_regions(function.body, function.params)
     memory = Memory(regions, function.params, function.results)
     connected = activity_analysis.analyse(
@@ -154,6 +154,7 @@ def _paths(
         [function.results[position] for position in outputs],
         derivatives.connected,
         casts=True,
+        influence=influence(program, derivatives.connected, casts=True),
     )
     return tuple(connected.is_active(function.params[position]) for position in wrt)
 
@@ -202,7 +203,7 @@ def _gradient(request: Request, built: Built) -> Compilation:
         reporting=reporting,
         differentiated=wrt,
         active=tuple(c is not None for c in reversed_.cotangents),
-        connected=_paths(reversed_.program.entry, wrt, (0,)),
+        connected=_paths(reversed_.program, wrt, (0,)),
         seeded=tuple(seed is not None for seed in reversed_.seeds),
     )
 
@@ -214,7 +215,7 @@ def _pullback(request: Request, built: Built) -> Compilation:
     facts: dict[str, Any] = {
         "differentiated": wrt,
         "active": tuple(c is not None for c in reversed_.cotangents),
-        "connected": _paths(reversed_.program.entry, wrt, every),
+        "connected": _paths(reversed_.program, wrt, every),
         "seeded": tuple(seed is not None for seed in reversed_.seeds),
     }
     parts = split(reversed_, _name(built, "pullback"))
@@ -245,7 +246,7 @@ def _tangent(request: Request, built: Built) -> Compilation:
         tangent.program,
         differentiated=wrt,
         active=tuple(True for _ in wrt),
-        connected=_paths(built.program.entry, wrt, every),
+        connected=_paths(built.program, wrt, every),
         seeded=tangent.varied,
     )
 
@@ -263,7 +264,7 @@ def _jacobian(request: Request, built: Built) -> Compilation:
         replace(built.with_program(program), result=_array_result(built)),
         made.program,
         differentiated=wrt,
-        connected=_paths(program.entry, wrt, (0,)),
+        connected=_paths(program, wrt, (0,)),
         blocks=made.blocks,
         lanes=made.count,
     )
@@ -351,7 +352,7 @@ def _hessian(request: Request, built: Built) -> Compilation:
         made.program,
         differentiated=wrt,
         active=tuple(position in gradient.wrt for position in wrt),
-        connected=_paths(built.program.entry, wrt, (0,)),
+        connected=_paths(built.program, wrt, (0,)),
         blocks=made.blocks,
         lanes=made.count,
     )
@@ -369,7 +370,7 @@ def _hessian_product(request: Request, built: Built) -> Compilation:
         program,
         differentiated=wrt,
         active=tuple(position in gradient.wrt for position in wrt),
-        connected=_paths(built.program.entry, wrt, (0,)),
+        connected=_paths(built.program, wrt, (0,)),
         blocks=(present,),
     )
 

@@ -10,7 +10,7 @@ a different SSA value, and memory is one node per alias class, which errs on the
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Hashable, Iterable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from numbad.analysis.memory import Memory
@@ -74,7 +74,7 @@ class Steep:
     values: Sequence[ir.Operand] = ()
 
 
-def analyse(
+def analyse(  # noqa: PLR0913 - options by keyword
     block: ir.Block,
     memory: Memory,
     inputs: Iterable[ir.Var],
@@ -83,11 +83,13 @@ def analyse(
     *,
     casts: bool = False,
     steep: Steep | None = None,
+    influence: Mapping[str, frozenset[int]] | None = None,
 ) -> Activity:
     """Return the activity of the values of a block for the given inputs and outputs.
 
     ``casts`` lets conversions to integers, whose slope is zero, count as dependence, and barriers
-    not. ``steep`` names what reaches steep functions.
+    not. ``steep`` names what reaches steep functions, ``influence`` which arguments of the invoked
+    functions matter (all).
     """
     forward: dict[Hashable, set[Hashable]] = defaultdict(set)
     backward: dict[Hashable, set[Hashable]] = defaultdict(set)
@@ -113,21 +115,24 @@ def analyse(
                         exposed.append(_key(memory, argument))
             case ir.Let(_, ir.Invoke(is_barrier=True)) if casts:
                 pass
-            case ir.Let(target, ir.Invoke(_, args, positions)) if positions is not None:
-                for position in positions:
-                    depends(target, args[position])
-            case ir.Let(target, ir.Invoke(_, args)):
-                for argument in args:
-                    depends(target, argument)
-                    for other in args:
-                        if isinstance(other, ir.Var) and is_memory(other.type):
-                            depends(other, argument)
-            case ir.Let(target, ir.Load(array) | ir.Pop(array)):
+            case ir.Let(target, ir.Invoke() as call):
+                for argument, effect in _through(call, influence):
+                    depends(target if effect is None else effect, argument)
+            case ir.Let(
+                target,
+                ir.Load(array)
+                | ir.Pop(array)
+                | ir.Subview(array)
+                | ir.Transpose(array)
+                | ir.Reshape(array)
+                | ir.Reserve(array)
+                | ir.Release(array),
+            ):
                 depends(target, array)
             case ir.Let(target, ir.Alloc(fill=fill)):
                 if fill is not None:
                     depends(target, fill)
-            case ir.Let(target, ir.Shape()):
+            case ir.Let(_, ir.Shape()):
                 pass
             case ir.Let(target, ir.Select(_, if_true, if_false)):
                 depends(target, if_true)
@@ -161,6 +166,21 @@ def analyse(
         ),
         _reachable(backward, exposed),
     )
+
+
+def _through(
+    call: ir.Invoke, influence: Mapping[str, frozenset[int]] | None
+) -> Iterator[tuple[ir.Operand, ir.Var | None]]:
+    """Pairs of an argument that matters and what depends on it: memory, or the value (None)."""
+    if call.differentiable is not None:
+        yield from ((call.args[position], None) for position in call.differentiable)
+        return
+    positions = range(len(call.args)) if influence is None else influence[call.function]
+    for argument in (call.args[position] for position in positions):
+        yield argument, None
+        for other in call.args:
+            if isinstance(other, ir.Var) and is_memory(other.type):
+                yield argument, other
 
 
 def _reachable(edges: dict[Hashable, set[Hashable]], start: list[Hashable]) -> set[Hashable]:

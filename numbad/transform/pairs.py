@@ -20,6 +20,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from numbad.analysis.influence import Influence, influence
 from numbad.ir import nodes as ir
 from numbad.ir import visit
 from numbad.ir.build import Fresh
@@ -99,6 +100,7 @@ class Pairs:
         self._pending: list[Pair] = []
         self._found_types: list[Type] = list(tape_types)
         self._is_steep: bool | None = None
+        self._influence: Influence | None = None
 
     def pair(self, name: str, mask: Mask) -> Pair:
         """Return the pair for a callee and the activity of its arguments."""
@@ -128,6 +130,12 @@ class Pairs:
                 for statement in visit.walk(function.body)
             )
         return self._is_steep
+
+    def influence(self, differentiable: DifferentiableArguments) -> Influence:
+        """Which arguments of the functions of the program matter."""
+        if self._influence is None:
+            self._influence = influence(self.program, differentiable)
+        return self._influence
 
     def tape_lists(self, fresh: Fresh) -> tuple[ir.Var, ...]:
         """Return fresh values for the lists of the tape."""

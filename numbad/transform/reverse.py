@@ -184,6 +184,7 @@ def sweeps(
         steep=activity_analysis.Steep(
             derivatives.steep_arguments, _steep_outside(request, derivatives, pairs)
         ),
+        influence=pairs.influence(derivatives.differentiable),
     )
     augmented = augment(function, plain, activity, fresh, pairs, tape_lists, shadows)
     params = function.params + tuple(shadows.values()) + tape_lists

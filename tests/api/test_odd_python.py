@@ -328,6 +328,13 @@ CASES = {
     "lists": (list_surgery, (1.0,), (9.0,)),
     "dicts": (dict_surgery, (1.5,), (2.0,)),
     "namespaces": (namespace, (1.0,), (2.0,)),
+    "itemgetter": (lambda v: operator.mul(*operator.itemgetter(0, 1)(v)), (v,), ((4.0, 3.0),)),
+    "attrgetter": (lambda v: operator.attrgetter("x")(v) * v.y, (v,), ((4.0, 3.0),)),
+    "methodcaller": (
+        lambda x: operator.methodcaller("sum", axis=0)(np.outer(x, x))[0],
+        (np.array([2.0, 3.0]),),
+        (np.array([7.0, 2.0]),),
+    ),
     "namespace argument": (
         lambda n: n.a**2,
         (types.SimpleNamespace(a=3.0, b=1.0),),
