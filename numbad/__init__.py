@@ -4,6 +4,8 @@
 has Numba compile it. See the documentation of ``gradient``, ``pullback`` and ``jvp`` to start.
 """
 
+from typing import TYPE_CHECKING, Any
+
 import numbad.inside
 import numbad.inside_verbs  # noqa: F401
 from numbad.api import (
@@ -41,6 +43,9 @@ from numbad.sparse.pattern import SparsityPattern
 from numbad.testing import check_grads
 from numbad.utilities import checkpointed, hook, isderiving, nestlevel, showgrad
 
+if TYPE_CHECKING:
+    from numbad.lanes import Lanes
+
 __version__ = "0.1.0"
 
 __all__ = [
@@ -50,6 +55,7 @@ __all__ = [
     "DifferentiationError",
     "Grads",
     "GradsKeyError",
+    "Lanes",
     "Params",
     "SparsityMismatch",
     "SparsityPattern",
@@ -94,3 +100,12 @@ __all__ = [
     "withhessian",
     "withjacobian",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    # Lanes register themselves with Numba's compiler, which few programs load at once.
+    if name == "Lanes":
+        from numbad.lanes import Lanes
+
+        return Lanes
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

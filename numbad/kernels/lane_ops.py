@@ -178,6 +178,14 @@ def _type_lane_sum(context: Any) -> Any:
 def _lower_lane_sum(context: Any, builder: Any, sig: Any, args: Any) -> Any:
     (value,) = args
     count = sig.args[0].count
+    whole = 1 << (count - 1).bit_length()
+    if whole != count:
+        # Lanes of -0.0, which change no sum.
+        padding = ir.Constant(value.type, [value.type.element(-0.0)] * count)
+        places = ir.Constant(
+            ir.VectorType(ir.IntType(32), whole), [ir.IntType(32)(k) for k in range(whole)]
+        )
+        value, count = builder.shuffle_vector(value, padding, places), whole
     while count > 1:
         half = count // 2
         indices = ir.VectorType(ir.IntType(32), half)

@@ -1,6 +1,6 @@
 """Several directions of one real number in a SIMD register: the type ``float64x8`` and its like.
 
-``float64x8`` (any power of two from 2 to 64; also ``float32x8`` ...) is used like ``np.float64``:
+``float64x8`` (any number from 1 to 64; also ``float32x8`` ...) is used like ``np.float64``:
 ``float64x8(0.5)`` has 0.5 in all lanes, and ``zeros(n, float64x8)`` of ``numbad.kernels.memory`` is
 an array of them (NumPy's own functions do not align their memory for it and refuse). Lanes are
 added, subtracted, multiplied and divided lane by lane, with each other and with numbers; LLVM sees
@@ -58,7 +58,7 @@ class LanesClass:
 @cache
 def lanes(dtype: str, count: int) -> LanesClass:
     """Return the class of ``count`` lanes of ``"float32"`` or ``"float64"``."""
-    if dtype not in ("float32", "float64") or count not in (2, 4, 8, 16, 32, 64):
+    if dtype not in ("float32", "float64") or count not in range(1, 65):
         raise ValueError(f"there are no lanes of {count} {dtype}")
     return LanesClass(dtype, count)
 
@@ -121,8 +121,14 @@ class LanesClassType(Callable, Opaque):
         return self.instance_type
 
     def get_call_type(self, context: Any, args: Any, kws: Any) -> Any:
-        """Lanes are made from one number, or from as many lanes of another float type."""
-        if len(args) != 1 or kws:
+        """Lanes are made from numbers, one or all, or from as many lanes of another type."""
+        if kws:
+            return None
+        kind = self.instance_type
+        if len(args) == kind.count != 1:
+            numbers = all(isinstance(given, types.Number) for given in args)
+            return signature(kind, *(kind.dtype for _ in args)) if numbers else None
+        if len(args) != 1:
             return None
         (given,) = args
         if isinstance(given, types.Number):
@@ -144,7 +150,43 @@ class LanesClassType(Callable, Opaque):
 class _LanesModel(models.PrimitiveModel):
     def __init__(self, manager: Any, fe_type: LanesType) -> None:
         element = manager.lookup(fe_type.dtype).get_value_type()
-        super().__init__(manager, fe_type, ir.VectorType(element, fe_type.count))
+        vector = ir.VectorType(element, fe_type.count)
+        # In memory a vector of three takes the place of four; an array of three does not.
+        is_float = isinstance(fe_type.dtype, types.Float)
+        is_whole = fe_type.count.bit_count() == 1 or not is_float
+        super().__init__(manager, fe_type, vector)
+        self._data = vector if is_whole else ir.ArrayType(element, fe_type.count)
+        self._align = fe_type.dtype.bitwidth // 8 if is_float else 1
+
+    def get_data_type(self) -> Any:
+        """Return what lies in memory."""
+        return self._data
+
+    def as_data(self, builder: Any, value: Any) -> Any:
+        """Take a vector apart, if it is an array in memory."""
+        if self._data == value.type:
+            return value
+        data = ir.Constant(self._data, ir.Undefined)
+        for k in range(self._data.count):
+            data = builder.insert_value(data, builder.extract_element(value, _I32(k)), k)
+        return data
+
+    def from_data(self, builder: Any, value: Any) -> Any:
+        """Put a vector together, if it is an array in memory."""
+        vector = self.get_value_type()
+        if self._data == vector:
+            return value
+        made = ir.Constant(vector, ir.Undefined)
+        for k in range(self._data.count):
+            made = builder.insert_element(made, builder.extract_value(value, k), _I32(k))
+        return made
+
+    def load_from_data_pointer(self, builder: Any, ptr: Any, align: int | None = None) -> Any:
+        """Load all lanes at once."""
+        vector = self.get_value_type()
+        if self._data == vector:
+            return super().load_from_data_pointer(builder, ptr, align)
+        return builder.load(builder.bitcast(ptr, vector.as_pointer()), align=align or self._align)
 
 
 register_model(LanesClassType)(models.OpaqueModel)
@@ -175,6 +217,14 @@ def splat(context: Any, builder: Any, number: Any, type_: LanesType) -> Any:
 @lower_builtin(LanesClassType, types.Number)
 def _lower_splat(context: Any, builder: Any, sig: Any, args: Any) -> Any:
     return splat(context, builder, args[0], sig.return_type)
+
+
+@lower_builtin(LanesClassType, types.VarArg(types.Number))
+def _lower_numbers(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+    made = ir.Constant(context.get_value_type(sig.return_type), ir.Undefined)
+    for k, number in enumerate(args):
+        made = builder.insert_element(made, number, _I32(k))
+    return made
 
 
 @lower_builtin(LanesClassType, LanesType)
