@@ -10,6 +10,7 @@ from __future__ import annotations
 import dataclasses
 import enum
 import types as python_types
+from collections import OrderedDict, defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
@@ -40,10 +41,12 @@ class Sequence_:
 
 @dataclass(frozen=True, slots=True)
 class Mapping_:
-    """A dict."""
+    """A dict, an OrderedDict, or a defaultdict with its factory."""
 
     keys: tuple[Any, ...]
     items: tuple[Tree, ...]
+    cls: type = dict
+    factory: Any = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,13 +172,18 @@ def _describe_container(value: Any, seen: frozenset[int]) -> Tree:
         return Sequence_(tuple(tree(item) for item in value), list)
     if type(value) is dict:
         return Mapping_(tuple(value), tuple(tree(item) for item in value.values()))
+    if type(value) in (OrderedDict, defaultdict):
+        factory = getattr(value, "default_factory", None)
+        if factory is None or isinstance(factory, type | python_types.FunctionType):
+            items = tuple(tree(item) for item in value.values())
+            return Mapping_(tuple(value), items, type(value), factory)
     if isinstance(value, Fraction | Decimal):
         raise TypeInferenceFailed(
             f"A {type(value).__name__} has no machine type.",
             why="The compiled engine computes with machine numbers.",
             remedy='Convert it to a float, or use engine="traced".',
         )
-    fields = record_fields(value)
+    fields = record_fields(value) if not reads_by_itself(type(value)) else None
     if fields is not None:
         return Record(type(value), tuple(fields), tuple(tree(item) for item in fields.values()))
     return Static(value)
@@ -183,6 +191,11 @@ def _describe_container(value: Any, seen: frozenset[int]) -> Tree:
 
 def _is_enum(value: Any) -> bool:
     return isinstance(value, enum.Enum)
+
+
+def reads_by_itself(cls: type) -> bool:
+    """Whether reading any attribute of an instance runs code of its class."""
+    return isinstance(cls.__getattribute__, python_types.FunctionType)
 
 
 def record_fields(value: Any) -> dict[str, Any] | None:
@@ -303,8 +316,11 @@ def build_from(
             if cls is tuple:
                 return tuple(values)
             return tuple.__new__(cls, values)
-        case Mapping_(keys, items):
-            return {key: again(item) for key, item in zip(keys, items, strict=True)}
+        case Mapping_(keys, items, cls, factory):
+            made = {key: again(item) for key, item in zip(keys, items, strict=True)}
+            if cls is defaultdict:
+                return defaultdict(factory, made)
+            return made if cls is dict else cls(made)
         case Record(_, _, items):
             return make_record(tree, tuple(again(item) for item in items))
         case _:

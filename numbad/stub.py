@@ -120,8 +120,11 @@ class _Writer:
             case Sequence_(items, cls):
                 self.require(f"type({first}) is {self.bind(cls)} and len({text}) == {len(items)}")
                 parts = [f"{text}[{position}]" for position in range(len(items))]
-            case Mapping_(keys, items):
-                self.require(f"type({first}) is dict and tuple({text}) == {self.bind(keys)}")
+            case Mapping_(keys, items, cls, factory):
+                name = "dict" if cls is dict else self.bind(cls)
+                self.require(f"type({first}) is {name} and tuple({text}) == {self.bind(keys)}")
+                if factory is not None:
+                    self.require(f"{text}.default_factory is {self.bind(factory)}")
                 parts = [f"{text}[{self.bind(key)}]" for key in keys]
             case Record(cls, names, items):
                 self.require(f"type({first}) is {self.bind(cls)}")

@@ -16,6 +16,7 @@ from numbad.frontend.values import (
     BoundMethod,
     BuiltinMethod,
     Conflict,
+    DictObject,
     FunctionValue,
     OperandValue,
     OptionalValue,
@@ -202,6 +203,9 @@ def _of_record(
         return found
     if name == "__class__":
         return StaticValue(contents.cls)
+    if name == "__dict__":
+        # It may be read only: what is written to it would have to reach the object.
+        return builder.new_object(DictObject(contents.names, contents.items, shared=True))
     inherited = _class_attribute(builder, ref, contents.cls, name, node)
     if inherited is not None:
         return inherited

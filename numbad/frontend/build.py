@@ -370,7 +370,7 @@ def _object_tree(
         case ListObject():
             return Sequence_(items, list)
         case DictObject(keys):
-            return Mapping_(keys, items)
+            return Mapping_(keys, items, contents.cls, contents.factory)
         case RecordObject(cls, names):
             return Record(cls, names, items)
     builder.internal_error("an object of an unknown kind is returned")

@@ -13,7 +13,13 @@ from typing import TYPE_CHECKING, Any
 import numba
 
 from numbad import numba_bridge
-from numbad.frontend import bindings, builtins_numbers, builtins_sequences, classes
+from numbad.frontend import (
+    bindings,
+    builtins_library,
+    builtins_numbers,
+    builtins_sequences,
+    classes,
+)
 from numbad.frontend.registry import Handler, Table
 from numbad.frontend.values import (
     NONE,
@@ -193,7 +199,7 @@ def _object_setattr(builder: Builder, args: Args, kwargs: Kwargs, node: Node) ->
     return NONE
 
 
-@_OTHERS.handles(eval, exec, compile, open, input, globals, locals, vars, dir, id, hash, iter, next)
+@_OTHERS.handles(eval, exec, compile, open, input, globals, locals, dir, id, hash, iter, next)
 def _refused(builder: Builder, args: Args, kwargs: Kwargs, node: Node) -> Value:
     name = ast.unparse(node.func) if isinstance(node, ast.Call) else "This function"
     builder.error(node, f"`{name}` is not supported in differentiated code.")
@@ -259,5 +265,6 @@ BUILTINS: dict[Any, Handler] = {
     **_operator_functions(),
     **builtins_numbers.TABLE,
     **builtins_sequences.TABLE,
+    **builtins_library.TABLE,
     **_OTHERS.entries,
 }

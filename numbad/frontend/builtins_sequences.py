@@ -110,6 +110,11 @@ def _enumerate(builder: Builder, args: Args, kwargs: Kwargs, node: Node) -> Valu
 
 @_TABLE.handles(reversed)
 def _reversed(builder: Builder, args: Args, kwargs: Kwargs, node: Node) -> Value:
+    from numbad.frontend.operators import special_method
+
+    own = special_method(builder, args[0], "__reversed__")
+    if own is not None:
+        return builder.apply(own, (), {}, node)
     return iteration.iterator(builder, "reversed", _settled(builder, args))
 
 
@@ -200,13 +205,9 @@ def _reduce(builder: Builder, args: Args, kwargs: Kwargs, node: Node) -> Value:
             args[2],
             node,
         )
-    items = items_of(builder, args[1])
-    if not items:
-        builder.error(node, "`reduce` without a first value needs a sequence of known length.")
-    total = items[0]
-    for item in items[1:]:
-        total = builder.apply(function, [total, item], {}, node)
-    return total
+    from numbad.frontend.builtins_library import reduce_from_first
+
+    return reduce_from_first(builder, function, args[1], node)
 
 
 @_TABLE.handles(any)
@@ -242,17 +243,6 @@ def _ndim(value: Value) -> int:
 
 TABLE[min] = _extreme(min)
 TABLE[max] = _extreme(max)
-
-
-@_TABLE.handles(sorted)
-def _sorted(builder: Builder, args: Args, kwargs: Kwargs, node: Node) -> Value:
-    items = items_of(builder, args[0])
-    if items is not None and not kwargs and all(builder.is_static(item) for item in items):
-        known = sorted(builder.as_static(item) for item in items)
-        return builder.new_list([builder.static(item) for item in known])
-    builder.error(
-        node, "`sorted` is not supported.", "", "Use `np.sort` of an array, or `np.argsort`."
-    )
 
 
 @_TABLE.handles(functools.partial)

@@ -9,6 +9,7 @@ derivative is needed.
 from __future__ import annotations
 
 import ast
+import math
 import types as python_types
 from typing import TYPE_CHECKING, Any
 
@@ -255,13 +256,31 @@ def rule_call(
     node: ast.AST | None,
 ) -> Value:
     """Emit the call of a function that has a rule."""
-    values = [*args, *kwargs.values()]
+    own = operators.special_method(builder, args[0], _OWN_METHODS.get(fn, "")) if args else None
+    if own is not None:
+        return apply(builder, own, [], {}, node)
     is_scalar_rule = builder.session.is_scalar_rule(fn)
+    if is_scalar_rule:
+        args = [_as_number(builder, arg, node) for arg in args]
+    values = [*args, *kwargs.values()]
     if is_scalar_rule and any(is_array(value) for value in values):
         from numbad.frontend import arrays
 
         return arrays.elementwise(builder, fn, args, node)
     return emit_call(builder, fn, args, kwargs, node)
+
+
+_OWN_METHODS = {math.floor: "__floor__", math.ceil: "__ceil__", math.trunc: "__trunc__"}
+
+
+def _as_number(builder: Builder, value: Value, node: ast.AST | None) -> Value:
+    """Return the number that an object stands for, if its class says which."""
+    if isinstance(value, Ref):
+        for name in ("__float__", "__index__"):
+            method = operators.special_method(builder, value, name)
+            if method is not None:
+                return apply(builder, method, [], {}, node)
+    return value
 
 
 def emit_call(

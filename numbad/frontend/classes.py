@@ -6,6 +6,7 @@ import dataclasses
 import types as python_types
 from typing import TYPE_CHECKING, Any
 
+from numbad import structure
 from numbad.frontend import bindings
 from numbad.frontend.values import (
     BoundMethod,
@@ -72,6 +73,7 @@ def _is_plain(cls: type) -> bool:
         and not hasattr(cls, "_numba_type_")
         and not hasattr(cls, "class_type")
         and type(cls) is type
+        and not structure.reads_by_itself(cls)
     )
 
 
@@ -201,11 +203,12 @@ def class_of(builder: Builder, value: Value) -> type | None:
         case FunctionValue():
             return python_types.FunctionType
         case Ref(id):
-            match builder.state.heap[id]:
+            contents = builder.state.heap[id]
+            match contents:
                 case RecordObject(cls):
                     return cls
                 case ListObject() | DynamicList():
                     return list
                 case DictObject():
-                    return dict
+                    return contents.cls
     return None

@@ -7,6 +7,7 @@ value from a template and operands.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import TYPE_CHECKING, assert_never
 
 from numbad.frontend.state import State
@@ -233,8 +234,8 @@ def instantiate_object(
     match contents:
         case ListObject():
             return ListObject(items, flag)
-        case DictObject(keys):
-            return DictObject(keys, items, flag)
+        case DictObject():
+            return replace(contents, items=items, shared=flag)
         case RecordObject(cls, names):
             return RecordObject(cls, names, items, flag)
         case _:

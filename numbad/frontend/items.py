@@ -10,6 +10,7 @@ from __future__ import annotations
 import ast
 import operator
 from collections.abc import Callable
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -229,9 +230,13 @@ def _of_object(
             return _list_item(builder, operand, index, node)
         case DictObject(keys, items):
             key = builder.as_static(index, "A key of a dict")
-            if key not in keys:
+            if key in keys:
+                return items[keys.index(key)]
+            if contents.factory is None:
                 builder.raise_now(KeyError, str(key))
-            return items[keys.index(key)]
+            made = builder.apply(builder.static(contents.factory), (), {}, node)
+            builder.setitem(ref, index, made, node)
+            return made
         case RecordObject():
             method = operators.special_method(builder, ref, "__getitem__")
             if method is not None:
@@ -400,7 +405,9 @@ def _set_object_item(
             key = builder.as_static(index, "A key of a dict")
             entries = dict(zip(keys, items, strict=True))
             entries[key] = value
-            builder.state.heap[ref.id] = DictObject(tuple(entries), tuple(entries.values()))
+            builder.state.heap[ref.id] = replace(
+                contents, keys=tuple(entries), items=tuple(entries.values())
+            )
             return
         case RecordObject():
             method = operators.special_method(builder, ref, "__setitem__")

@@ -100,7 +100,15 @@ def plan(builder: Builder, iterable: Value, node: ast.AST | None) -> Plan:
             return _list(builder, iterable, node)
         case Ref(id) if isinstance(builder.state.heap[id], RecordObject):
             method = builder.attribute(iterable, "__iter__", node)
-            return plan(builder, builder.apply(method, (), {}, node), node)
+            source = builder.apply(method, (), {}, node)
+            if isinstance(source, Ref) and isinstance(builder.state.heap[source.id], RecordObject):
+                builder.error(
+                    node,
+                    f"An iterator with `__next__` is run: {describe(builder, source)}.",
+                    "When it ends is known only at run time, by an exception.",
+                    "Write `__iter__` as a generator.",
+                )
+            return plan(builder, source, node)
         case IteratorValue():
             return _iterator(builder, iterable, node)
         case GeneratorValue():

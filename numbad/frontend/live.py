@@ -340,7 +340,7 @@ def argument_value(
             if cls is list:
                 return _external(builder, ListObject(values), path)
             return TupleValue(values, None if cls is tuple else cls)
-        case structure.Mapping_(keys, items):
+        case structure.Mapping_(keys, items, cls, factory):
             values = tuple(
                 argument_value(
                     builder,
@@ -351,7 +351,8 @@ def argument_value(
                 )
                 for key, item in zip(keys, items, strict=True)
             )
-            return _external(builder, DictObject(keys, values), path)
+            contents = DictObject(keys, values, cls=cls, factory=factory)
+            return _external(builder, contents, path)
         case structure.Record(cls, names, items):
             values = tuple(
                 argument_value(builder, item, f"{name}_{field}", leaf, (*path, ("attr", field)))

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import ast
+from collections import OrderedDict
 from collections.abc import Callable
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -53,6 +55,8 @@ def call(
     if pairs is not None:
         return _of_dict(builder, receiver, pairs, name, args, kwargs, node)
     if isinstance(receiver, Ref) and operators.is_list(builder, receiver):
+        if name == "sort" and not args:
+            return _sort(builder, receiver, kwargs, node)
         method = _LIST_METHODS.get(name)
         if method is not None and not kwargs:
             return method(builder, receiver, args, node)
@@ -186,9 +190,24 @@ def _of_dict(
                 tuple(TupleValue((builder.static(key), value)) for key, value in pairs)
             )
         case "copy", []:
+            made = DictObject(tuple(key for key, _ in pairs), tuple(value for _, value in pairs))
+            contents = builder.state.heap[receiver.id] if isinstance(receiver, Ref) else made
             return builder.new_object(
-                DictObject(tuple(key for key, _ in pairs), tuple(value for _, value in pairs))
+                replace(contents, shared=False) if isinstance(contents, DictObject) else made
             )
+        case "popitem", _:
+            is_last = bool(
+                builder.as_static([*args, *kwargs.values(), builder.number(True)][0], "`last`")
+            )
+            if not pairs:
+                builder.raise_now(KeyError, "popitem(): dictionary is empty")
+            removed_key, item = pairs[-1 if is_last else 0]
+            delete_item(builder, receiver, builder.static(removed_key), node)
+            return TupleValue((builder.static(removed_key), item))
+        case "move_to_end", [key, *rest] if _is_ordered(builder, receiver):
+            is_last = bool(builder.as_static([*rest, *kwargs.values(), builder.number(True)][0]))
+            _move(builder, receiver, builder.as_static(key, "A key of a dict"), is_last, node)
+            return NONE
         case "get", [key, *rest]:
             wanted = builder.as_static(key, "A key of a dict")
             default = rest[0] if rest else NONE
@@ -222,8 +241,41 @@ def _of_dict(
             builder.error(node, f"The method `{name}` of a dict is not supported.")
 
 
+def _is_ordered(builder: Builder, receiver: Value) -> bool:
+    contents = builder.state.heap[receiver.id] if isinstance(receiver, Ref) else None
+    return isinstance(contents, DictObject) and contents.cls is OrderedDict
+
+
+def _move(builder: Builder, receiver: Value, key: Any, is_last: bool, node: ast.AST | None) -> None:
+    """Move an entry of a dict to its end, or to its beginning."""
+    assert isinstance(receiver, Ref)
+    builder.check_mutable(receiver, node)
+    contents = builder.state.heap[receiver.id]
+    assert isinstance(contents, DictObject)
+    entries = dict(zip(contents.keys, contents.items, strict=True))
+    if key not in entries:
+        builder.raise_now(KeyError, str(key))
+    moved = {key: entries.pop(key)}
+    entries = {**entries, **moved} if is_last else {**moved, **entries}
+    builder.state.heap[receiver.id] = replace(
+        contents, keys=tuple(entries), items=tuple(entries.values())
+    )
+
+
 _CHANGING = frozenset(
-    {"append", "pop", "extend", "insert", "clear", "reverse", "setdefault", "update"}
+    {
+        "move_to_end",
+        "popitem",
+        "append",
+        "pop",
+        "extend",
+        "insert",
+        "clear",
+        "reverse",
+        "setdefault",
+        "sort",
+        "update",
+    }
 )
 
 
@@ -233,13 +285,19 @@ def delete_item(builder: Builder, owner: Value, index: Value, node: ast.AST | No
     if isinstance(owner, Ref):
         contents = builder.state.heap[owner.id]
         builder.check_mutable(owner, node)
+        own = operators.special_method(builder, owner, "__delitem__")
+        if own is not None:
+            builder.apply(own, [index], {}, node)
+            return
         if isinstance(contents, DictObject):
             key = builder.as_static(index, "A key of a dict")
             entries = dict(zip(contents.keys, contents.items, strict=True))
             if key not in entries:
                 builder.raise_now(KeyError, str(key))
             del entries[key]
-            builder.state.heap[owner.id] = DictObject(tuple(entries), tuple(entries.values()))
+            builder.state.heap[owner.id] = replace(
+                contents, keys=tuple(entries), items=tuple(entries.values())
+            )
             return
         if isinstance(contents, ListObject):
             kept = list(contents.items)
@@ -337,6 +395,16 @@ def _reverse(builder: Builder, ref: Ref, args: list[Value], node: ast.AST | None
     if values is None:
         builder.error(node, "`reverse` of a list of unknown length.", "", "Use `reversed`.")
     _set(builder, ref, values[::-1])
+    return NONE
+
+
+def _sort(builder: Builder, ref: Ref, kwargs: dict[str, Value], node: ast.AST | None) -> Value:
+    from numbad.frontend.builtins_library import sort
+
+    values = _items_to_change(builder, ref, node)
+    if values is None:
+        builder.error(node, "`sort` of a list of unknown length.", "", "Use `sorted`.")
+    _set(builder, ref, list(items_of(builder, sort(builder, ref, kwargs, node)) or ()))
     return NONE
 
 

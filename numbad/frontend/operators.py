@@ -77,6 +77,8 @@ _METHODS = {
     operator.and_: ("__and__", "__rand__"),
     operator.or_: ("__or__", "__ror__"),
     operator.xor: ("__xor__", "__rxor__"),
+    operator.lshift: ("__lshift__", "__rlshift__"),
+    operator.rshift: ("__rshift__", "__rrshift__"),
     operator.lt: ("__lt__", "__gt__"),
     operator.le: ("__le__", "__ge__"),
     operator.gt: ("__gt__", "__lt__"),
@@ -90,6 +92,14 @@ _INPLACE = {
     operator.mul: "__imul__",
     operator.truediv: "__itruediv__",
     operator.matmul: "__imatmul__",
+    operator.floordiv: "__ifloordiv__",
+    operator.mod: "__imod__",
+    operator.pow: "__ipow__",
+    operator.and_: "__iand__",
+    operator.or_: "__ior__",
+    operator.xor: "__ixor__",
+    operator.lshift: "__ilshift__",
+    operator.rshift: "__irshift__",
 }
 _UNARY_METHODS = {
     operator.neg: "__neg__",
@@ -116,6 +126,8 @@ _SYMBOLS = {
     operator.and_: "&",
     operator.or_: "|",
     operator.xor: "^",
+    operator.lshift: "<<",
+    operator.rshift: ">>",
 }
 
 

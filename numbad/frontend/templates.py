@@ -9,8 +9,8 @@ carried values as branches do for their merges.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
 
 from numbad import numba_bridge
 from numbad.frontend.state import State
@@ -283,9 +283,9 @@ def join_objects(
             return ListObject(items, one.shared or other.shared)
         case (ListObject() | DynamicList(), ListObject() | DynamicList()):
             return _join_lists(one, other, left_state, right_state, known)
-        case DictObject(), DictObject() if one.keys == other.keys:
+        case DictObject(), DictObject() if _kind(one) == _kind(other):
             items = tuple(again(a, b) for a, b in zip(one.items, other.items, strict=True))
-            return DictObject(one.keys, items, one.shared or other.shared)
+            return replace(one, items=items, shared=one.shared or other.shared)
         case RecordObject(), RecordObject() if one.cls is other.cls:
             names = one.names + tuple(name for name in other.names if name not in one.names)
             ones = dict(zip(one.names, one.items, strict=True))
@@ -294,6 +294,10 @@ def join_objects(
             return RecordObject(one.cls, names, items, one.shared or other.shared)
         case _:
             return Conflict("It is an object of different structure on different paths.")
+
+
+def _kind(contents: DictObject) -> tuple[Any, ...]:
+    return contents.keys, contents.cls, contents.factory
 
 
 def _join_lists(

@@ -226,11 +226,13 @@ class DynamicList:
 
 @dataclass(frozen=True, slots=True)
 class DictObject:
-    """A dict with static keys, in order."""
+    """A dict with static keys, in order; ``factory`` makes the missing ones of a defaultdict."""
 
     keys: tuple[Any, ...]
     items: tuple[Value, ...]
     shared: bool = False
+    cls: type = dict
+    factory: Any = None
 
 
 @dataclass(frozen=True, slots=True)
