@@ -49,15 +49,16 @@ class Params:
 
     def add(self, item: Any) -> None:
         """Add a parameter; TypeError if it has no identity."""
+        item = _own(item)
         _check(item)
         self._items.setdefault(id(item), item)
 
     def discard(self, item: Any) -> None:
         """Remove a parameter, if it is there."""
-        self._items.pop(id(item), None)
+        self._items.pop(id(_own(item)), None)
 
     def __contains__(self, item: Any) -> bool:
-        return id(item) in self._items
+        return id(_own(item)) in self._items
 
     def __iter__(self) -> Iterator[Any]:
         return iter(tuple(self._items.values()))
@@ -107,6 +108,11 @@ def _members(other: Iterable[Any]) -> Iterable[Any]:
     if isinstance(other, np.ndarray):
         raise TypeError("a set of parameters is combined with a Params or a list of arrays.")
     return other
+
+
+def _own(item: Any) -> Any:
+    """Return the object itself for what stands for it where it is differentiated."""
+    return getattr(item, "differentiated_array", item)
 
 
 def _check(item: Any) -> None:
@@ -165,7 +171,7 @@ class Grads:
         self._values = {id(item): values[id(item)] for item in params}
 
     def _key(self, item: Any) -> int:
-        key = item if isinstance(item, int) and not isinstance(item, bool) else id(item)
+        key = item if isinstance(item, int) and not isinstance(item, bool) else id(_own(item))
         if key not in self._values:
             shown = "this id" if key is item else f"this {type(item).__name__}"
             raise GradsKeyError(
@@ -184,10 +190,10 @@ class Grads:
 
     def get(self, item: Any, default: Any = None) -> Any:
         """Return the gradient for a parameter, ``default`` for anything else."""
-        return self._values.get(id(item), default)
+        return self._values.get(id(_own(item)), default)
 
     def __contains__(self, item: Any) -> bool:
-        return id(item) in self._values
+        return id(_own(item)) in self._values
 
     def __len__(self) -> int:
         return len(self._values)

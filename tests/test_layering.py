@@ -34,6 +34,7 @@ ALLOWED = {
         "structure",
         "markers",
         "numba_bridge",
+        "parameters",
         "rules.registry",
         "rules.forms",
         "kernels",
@@ -84,7 +85,8 @@ ALLOWED = {
     "numba_passes": (),
     "nesting": (
         *("analysis", "api", "chunks", "compilation", "custom", "errors", "frontend", "hessians"),
-        *("ir", "jacobians", "markers", "results", "rules", "transform", "utilities"),
+        *("ir", "jacobians", "markers", "parameters", "results", "rules", "transform"),
+        "utilities",
     ),
     "interop": ("api", "errors", "hessians", "jacobians"),
     "sparse": (

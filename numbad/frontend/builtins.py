@@ -199,7 +199,7 @@ def _object_setattr(builder: Builder, args: Args, kwargs: Kwargs, node: Node) ->
     return NONE
 
 
-@_OTHERS.handles(eval, exec, compile, open, input, globals, locals, dir, id, hash, iter, next)
+@_OTHERS.handles(eval, exec, compile, open, input, globals, locals, dir, id, hash, next)
 def _refused(builder: Builder, args: Args, kwargs: Kwargs, node: Node) -> Value:
     name = ast.unparse(node.func) if isinstance(node, ast.Call) else "This function"
     builder.error(node, f"`{name}` is not supported in differentiated code.")

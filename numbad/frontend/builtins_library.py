@@ -163,12 +163,23 @@ for _class, _function, _known in (
     (itertools.dropwhile, _dropwhile, None),
     (itertools.filterfalse, _filterfalse, None),
     (itertools.compress, _compress, None),
-    (itertools.accumulate, _accumulate, None),
     (itertools.starmap, _starmap, None),
     (itertools.pairwise, _pairwise, itertools.pairwise),
 ):
     TABLE[_class] = _from(_function, _known)
 TABLE[itertools.chain.from_iterable] = _from(_chain_all)
+
+
+@_TABLE.handles(itertools.accumulate)
+def _running(builder: Builder, args: Args, kwargs: Kwargs, node: Node) -> Value:
+    source = sequence(builder, args[0], node)
+    if not isinstance(source, TupleValue):
+        return builder.inline(_accumulate, [source, *args[1:]], kwargs, node)
+    function = args[1] if len(args) > 1 else kwargs.get("func", StaticValue(operator.add))
+    totals = [kwargs["initial"]] if "initial" in kwargs else []
+    for item in source.items:
+        totals.append(builder.apply(function, [totals[-1], item], {}, node) if totals else item)
+    return TupleValue(tuple(totals))
 
 
 def _listed(builder: Builder, name: str, value: Value, node: Node) -> tuple[Value, ...]:

@@ -118,6 +118,17 @@ def _reversed(builder: Builder, args: Args, kwargs: Kwargs, node: Node) -> Value
     return iteration.iterator(builder, "reversed", _settled(builder, args))
 
 
+@_TABLE.handles(iter)
+def _iter(builder: Builder, args: Args, kwargs: Kwargs, node: Node) -> Value:
+    if len(args) != 1:
+        builder.error(node, "`iter` with a sentinel is not supported.")
+    return iteration.iterator(builder, "map", _settled(builder, args), StaticValue(_itself))
+
+
+def _itself(item: Any) -> Any:
+    return item
+
+
 @_TABLE.handles(map)
 def _map(builder: Builder, args: Args, kwargs: Kwargs, node: Node) -> Value:
     return iteration.iterator(builder, "map", _settled(builder, args[1:]), args[0])

@@ -31,6 +31,7 @@ from numbad.frontend.values import (
     Value,
 )
 from numbad.ir import nodes as ir
+from numbad.parameters import Params
 from numbad.paths import Dependency, Parameter, Path, path_key
 
 if TYPE_CHECKING:
@@ -221,9 +222,9 @@ class Live:
         return isinstance(operand, ir.Var) and operand.id in self._origins
 
     def items(self, value: StaticValue) -> tuple[Value, ...] | None:
-        """Items of a live list; None if the value is none."""
+        """Items of a live list or set of parameters; None if the value is none."""
         found, path = value.value, value.path
-        if type(found) is not list or path is None:
+        if type(found) not in (list, Params) or path is None:
             return None
         self.depend(path, "length", len(found))
         return tuple(

@@ -15,10 +15,11 @@ from numbad.frontend import conversion, templates
 from numbad.frontend.builder import Builder
 from numbad.frontend.templates import Template
 from numbad.frontend.updates import check_confined
-from numbad.frontend.values import Value
+from numbad.frontend.values import StaticValue, Value
 from numbad.ir import nodes as ir
 from numbad.ir import visit
 from numbad.ir.types import tangent_type
+from numbad.parameters import Params
 
 
 @dataclass(frozen=True)
@@ -64,6 +65,13 @@ def walk(
 
     ``levels`` is how many more derivatives are taken of it than of the code around.
     """
+    if any(isinstance(arg, StaticValue) and isinstance(arg.value, Params) for arg in args):
+        builder.error(
+            node,
+            "A derivative with respect to a `Params` is taken in differentiated code.",
+            "Which of the values in the code around are its members is known only at run time.",
+            "Pass the arrays as arguments of the inner function.",
+        )
     actual = [operand for arg in args for operand in operands_of(builder, arg)]
     params = [
         builder.fresh.var(operand.type, operand.name if isinstance(operand, ir.Var) else "x")

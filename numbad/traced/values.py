@@ -105,6 +105,11 @@ class TracedArray(Traced):
 
     __hash__ = None  # type: ignore[assignment]
 
+    @property
+    def differentiated_array(self) -> np.ndarray[Any, Any]:
+        """The array by whose identity ``Params`` and ``Grads`` know this one."""
+        return self.array
+
     def __float__(self) -> float:
         if hooks.is_active(self):
             raise lost("float()")
