@@ -105,7 +105,8 @@ def _zero_as(value: Any) -> Any:
 @handles(divmod)
 def _divmod(a: Any, b: Any) -> Any:
     for method, one, other in (("__divmod__", a, b), ("__rdivmod__", b, a)):
-        if isinstance(function := getattr(type(one), method, None), FunctionType):
+        function = None if isinstance(one, Traced) else getattr(type(one), method, None)
+        if isinstance(function, FunctionType):
             return hooks.call(function, one, other)
     return elementwise(operator.floordiv, a, b), elementwise(operator.mod, a, b)
 

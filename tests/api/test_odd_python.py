@@ -369,13 +369,13 @@ CASES = {
         ({"a": None}, 1.0),
     ),
     "equal lists": (lambda x: x if [x, 1] == [x, 1] else 0.0, (2.0,), (1.0,)),
+    "sorted": (lambda x: sorted([3 * x, x, 2 * x])[-1], (1.0,), (3.0,)),
+    "OrderedDict": (lambda x: OrderedDict(a=x, b=2 * x)["b"], (1.0,), (2.0,)),
+    "accumulate": (lambda x: sum(itertools.accumulate([x, x])), (1.0,), (3.0,)),
 }
 TRACED = {
     "conditional definition": (defined_by_case, (2.0, False), (12.0, None)),
-    "sorted": (lambda x: sorted([3 * x, x, 2 * x])[-1], (1.0,), (3.0,)),
     "run-time keys": (lambda x: defaultdict(float, {x: x})[x] * 2, (1.5,), (2.0,)),
-    "OrderedDict": (lambda x: OrderedDict(a=x, b=2 * x)["b"], (1.0,), (2.0,)),
-    "accumulate": (lambda x: sum(itertools.accumulate([x, x])), (1.0,), (3.0,)),
     "text of a value": (lambda x: x * len(f"{x:.3f}"), (1.0,), (5.0,)),
 }
 
