@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import TypeGuard
 
 from numbad.analysis.memory import Memory
 from numbad.ir import nodes as ir
@@ -26,13 +27,16 @@ class Activity:
     """The result: membership in the sets of varied and useful values.
 
     ``exposed`` are the values that reach the argument of a steep function, one whose slope can be
-    infinite where its value is finite: their cotangents can be infinite.
+    infinite where its value is finite: their cotangents can be infinite. ``selectable`` are those
+    that reach one side of a selection: their cotangents are zero where the other side is taken, and
+    they may be anything there, infinities and NaNs included.
     """
 
     memory: Memory
     varied: set[Hashable]
     useful: set[Hashable]
     exposed: set[Hashable] = field(default_factory=set)
+    selectable: set[Hashable] = field(default_factory=set)
 
     def is_active(self, operand: ir.Operand) -> bool:
         """Whether the value is varied and useful (a memory reference: what it refers to)."""
@@ -52,6 +56,10 @@ class Activity:
     def is_exposed(self, operand: ir.Operand) -> bool:
         """Whether the cotangent of the value can be infinite because of a steep function."""
         return isinstance(operand, ir.Var) and _key(self.memory, operand) in self.exposed
+
+    def is_selectable(self, operand: ir.Operand) -> bool:
+        """Whether the cotangent of the value can be zero because it was not selected."""
+        return isinstance(operand, ir.Var) and _key(self.memory, operand) in self.selectable
 
 
 def _key(memory: Memory, var: ir.Var) -> Hashable:
@@ -97,9 +105,7 @@ def analyse(  # noqa: PLR0913 - options by keyword
     exposed = [_key(memory, value) for value in outside if isinstance(value, ir.Var)]
 
     def depends(target: ir.Operand, source: ir.Operand) -> None:
-        if not (isinstance(target, ir.Var) and isinstance(source, ir.Var)):
-            return
-        if tangent_type(target.type) is None or tangent_type(source.type) is None:
+        if not (_has_tangent(target) and _has_tangent(source)):
             return
         tail, head = _key(memory, source), _key(memory, target)
         forward[tail].add(head)
@@ -158,13 +164,13 @@ def analyse(  # noqa: PLR0913 - options by keyword
                     depends(merge.result, merge.if_false)
             case ir.Effect() | ir.Raise():
                 pass
+    useful = _reachable(backward, [_key(memory, v) for v in outputs if isinstance(v, ir.Var)])
     return Activity(
         memory,
         _reachable(forward, [_key(memory, var) for var in inputs]),
-        _reachable(
-            backward, [_key(memory, value) for value in outputs if isinstance(value, ir.Var)]
-        ),
+        useful,
         _reachable(backward, exposed),
+        _reachable(backward, _selected(block, memory, useful)),
     )
 
 
@@ -183,7 +189,22 @@ def _through(
                 yield argument, other
 
 
-def _reachable(edges: dict[Hashable, set[Hashable]], start: list[Hashable]) -> set[Hashable]:
+def _has_tangent(operand: ir.Operand) -> TypeGuard[ir.Var]:
+    return isinstance(operand, ir.Var) and tangent_type(operand.type) is not None
+
+
+def _selected(block: ir.Block, memory: Memory, useful: set[Hashable]) -> set[Hashable]:
+    """Return the sides of selections that are useful."""
+    return {
+        _key(memory, side)
+        for statement in visit.walk(block)
+        if isinstance(statement, ir.Let) and isinstance(statement.expr, ir.Select)
+        for side in (statement.expr.if_true, statement.expr.if_false)
+        if isinstance(side, ir.Var) and _key(memory, statement.target) in useful
+    }
+
+
+def _reachable(edges: dict[Hashable, set[Hashable]], start: Iterable[Hashable]) -> set[Hashable]:
     found = set(start)
     pending = list(start)
     while pending:

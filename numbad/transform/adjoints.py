@@ -61,7 +61,7 @@ class CallAdjoints:
         if isinstance(rule, ZeroDerivative):
             return
         if isinstance(rule, ScalarRule):
-            if call.fn is operator.mul and not self.sweep.activity.is_exposed(target):
+            if call.fn is operator.mul and not self._absorbs(target):
                 power = self._power(call)
                 if power is not None:
                     self._monomial(*power, cotangent, scope)
@@ -73,6 +73,11 @@ class CallAdjoints:
                 self.sweep.accumulate(call.args[partial.position], contribution, scope)
             return
         self._general_call(target, call, rule, cotangent, statement, scope)
+
+    def _absorbs(self, target: ir.Var) -> bool:
+        """Whether a factor of zero absorbs the other one in the adjoint of the value's products."""
+        activity = self.sweep.activity
+        return activity.is_exposed(target) or activity.is_selectable(target)
 
     def _power(self, call: ir.Call) -> tuple[int, ir.Var, ir.Operand] | None:
         """Return n, x and c x**(n - 1) of a product that is c x**n, of which these are factors."""
@@ -137,10 +142,13 @@ class CallAdjoints:
                 else block.call(slope.type, np.conjugate, slope)
             )
         # Zero times an infinity is zero here, whichever of the two factors can be infinite.
-        exposed = partial.constant is None and self.sweep.activity.is_exposed(target)
-        absorbing = {
-            name for name, on in (("cotangent", partial.singular), ("slope", exposed)) if on
-        }
+        activity = self.sweep.activity
+        varies = partial.constant is None
+        absorbing = set()
+        if partial.singular or (varies and activity.is_selectable(target)):
+            absorbing.add("cotangent")
+        if varies and activity.is_exposed(target):
+            absorbing.add("slope")
         return self.scaling.product(block, cotangent, slope, frozenset(absorbing))
 
     def _partial_value(

@@ -493,8 +493,11 @@ class _Forward:
                 for inner in body:
                     out.emit(visit.with_origin(inner, out.origin))
             direction = self.tangent(call.args[partial.position])
-            product = arith.absorb if partial.singular else arith.multiply
-            term = product(out, direction, slope)
+            if partial.singular:
+                # The direction is infinite where an inner function has overflowed.
+                term = arith.absorb(out, direction, slope, both=True)
+            else:
+                term = arith.multiply(out, direction, slope)
             total = arith.add(out, total, term)
         total = arith.cast(out, total, type_)
         if isinstance(total, ir.Var) and not total.name and target.name:

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
 
+import numbad
 from numbad import derivative, gradient
 
 INF = math.inf
@@ -167,3 +168,52 @@ def root_of_power(x, n):
 def test_zero_slope_times_infinite_cotangent_is_zero_through_invoked_functions():
     assert gradient(lambda x: root_of_power(x, 1), 0.0) == (0.0,)
     assert gradient(lambda x: root_of_power(x, 0), 0.0) == (INF,)
+
+
+def _product_with_log(x):
+    return np.sum(np.where(x > 0, x * np.log(x), 0.0))
+
+
+def _overflowing(x):
+    return np.sum(np.where(x < 10.0, np.exp(x), x))
+
+
+def _missing_data(x, w):
+    return np.sum(np.where(np.isnan(x), 0.0, x * w) ** 2)
+
+
+def _selected_elsewhere(x):
+    y = np.empty(x.size)
+    for i in range(x.size):
+        y[x.size - 1 - i] = x[i] * np.log(x[i])
+    return np.sum(np.where(x[::-1] > 0, y, 0.0))
+
+
+@pytest.mark.parametrize(
+    ("f", "args", "expected"),
+    [
+        (_product_with_log, ([0.0, 1.0],), ([0.0, 1.0],)),
+        (_overflowing, ([800.0, 0.0],), ([1.0, 1.0],)),
+        (_missing_data, ([np.nan, 2.0], [3.0, 3.0]), ([0.0, 36.0], [0.0, 24.0])),
+        (_selected_elsewhere, ([0.0, 1.0],), ([0.0, 1.0],)),
+        (lambda x: np.nansum(x * x), ([np.nan, 3.0],), ([0.0, 6.0],)),
+        (lambda x: np.nanmean(x * x), ([np.nan, 3.0],), ([0.0, 6.0],)),
+    ],
+)
+@pytest.mark.parametrize("engine", ["compiled", "traced"])
+def test_what_is_not_selected_contributes_zero(f, args, expected, engine):
+    arrays = tuple(np.array(arg) for arg in args)
+    with np.errstate(all="ignore"):
+        gradient = numbad.gradient(f, *arrays, engine=engine)
+        for position, (got, wanted) in enumerate(zip(gradient, expected, strict=True)):
+            np.testing.assert_allclose(got, wanted)
+            tangents = [None] * len(arrays)
+            tangents[position] = np.array([0.5, 0.25])
+            _, slope = numbad.jvp(f, arrays, tuple(tangents), engine=engine)
+            assert slope == pytest.approx(np.dot(wanted, [0.5, 0.25]))
+
+
+@pytest.mark.parametrize("x", [-800.0, 0.0, 800.0])
+def test_tangent_of_a_sigmoid_that_overflows_inside(x):
+    _, slope = numbad.jvp(lambda x: np.sum(1.0 / (1.0 + np.exp(-x))), (np.array([x]),), ([1.0],))
+    assert slope == (0.25 if x == 0.0 else 0.0)

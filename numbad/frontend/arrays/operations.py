@@ -126,7 +126,7 @@ def _raise_to(
 ) -> ir.Operand:
     """Convert an operand to the type of the result, where that is how the function is computed."""
     own = operand.type
-    if own == dtype or not is_inexact(dtype):
+    if own == dtype or not is_inexact(dtype) or (is_complex(own) and not is_complex(dtype)):
         return operand
     if fn in _KEEPS_INTEGERS and is_integer(own):
         return operand
