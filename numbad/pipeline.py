@@ -286,7 +286,7 @@ def _jacobian_parts(request: Request, built: Built) -> Compilation:
         built,
         made,
         differentiated=wrt,
-        connected=_paths(program.entry, wrt, outs),
+        connected=_paths(program, wrt, outs),
         blocks=table,
         lanes=request.lanes,
     )
