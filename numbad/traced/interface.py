@@ -23,6 +23,7 @@ from numbad.traced import (  # noqa: F401 - each fills in hooks or a table
     products,
     proxies,
     python_functions,
+    quantiles,
     reductions,
     structural,
     user_rules,

@@ -36,9 +36,15 @@ def ufunc(function: Any, method: str, inputs: tuple[Any, ...], kwargs: dict[str,
     if method == "__call__" and declare.lookup(function) is not None:
         return hooks.call(function, *inputs, **kwargs)
     out = kwargs.pop("out", None)
+    if method == "__call__" and len(inputs) > function.nin:
+        inputs, out = inputs[: function.nin], inputs[function.nin :]
     target = out[0] if isinstance(out, tuple) else out
     if isinstance(out, tuple) and len(out) > 1:
         raise no_rule(function)
+    if target is Ellipsis:
+        # A new array, also where the result has no axes.
+        found = ufunc(function, method, inputs, kwargs)
+        return hooks.call(np.reshape, found, np.shape(plain(found)))
     if method == "__call__":
         return _called(function, inputs, target, kwargs)
     if level_in(list(inputs)) is None and target is None:

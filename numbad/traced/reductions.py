@@ -14,7 +14,7 @@ from numbad.traced.bodies import is_array
 from numbad.traced.dispatch import fitted, wrap_all
 from numbad.traced.levels import beneath
 from numbad.traced.registry import handles
-from numbad.traced.values import hooks, plain, wrap
+from numbad.traced.values import hooks, plain
 
 _NOTHING: Any = np._NoValue
 
@@ -267,60 +267,6 @@ def _partition(a: Any, kth: Any, axis: Any = -1, **kwargs: Any) -> Any:
     a = _operand(a)
     index = np.argpartition(plain(a), mapped(plain, kth), axis=axis)
     return hooks.call(np.take_along_axis, a, index, axis)
-
-
-@handles(np.median)
-def _median(
-    a: Any, axis: Any = None, out: Any = None, overwrite_input: bool = False, keepdims: Any = False
-) -> Any:
-    return _quantile(a, 0.5, axis, out, keepdims=keepdims)
-
-
-@handles(np.percentile)
-def _percentile(a: Any, q: Any, *args: Any, **kwargs: Any) -> Any:
-    q = hooks.call(np.array, q) if isinstance(q, list | tuple) else q
-    return _quantile(a, hooks.call(np.true_divide, q, 100), *args, **kwargs)
-
-
-@handles(np.quantile)
-def _quantile(
-    a: Any,
-    q: Any,
-    axis: Any = None,
-    out: Any = None,
-    overwrite_input: bool = False,
-    method: str = "linear",
-    keepdims: Any = False,
-    **kwargs: Any,
-) -> Any:
-    if method != "linear" or kwargs.get("weights") is not None or isinstance(axis, tuple):
-        raise TypeError(
-            "np.quantile is differentiated with method='linear', without weights, along one axis."
-        )
-    a = _operand(a)
-    shape = np.shape(plain(a))
-    if axis is None:
-        kept: tuple[int, ...] = (1,) * len(shape)
-        a, axis = hooks.call(np.ravel, a), 0
-    else:
-        axis = int(plain(axis)) % len(shape)
-        kept = tuple(1 if i == axis else n for i, n in enumerate(shape))
-    ordered = hooks.call(np.moveaxis, _sort(a, axis), axis, 0)
-    n = plain(ordered).shape[0]
-    q = hooks.call(np.array, q) if isinstance(q, list | tuple) else q
-
-    def one(fraction: Any) -> Any:
-        place = fraction * (n - 1)
-        low = min(max(int(np.floor(plain(place))), 0), n - 1)
-        high = min(low + 1, n - 1)
-        found = ordered[low] + (place - low) * (ordered[high] - ordered[low])
-        if np.isnan(plain(ordered)).any():
-            found = select(np.isnan(plain(ordered[n - 1])), ordered[n - 1], found)
-        return hooks.call(np.reshape, found, kept) if keepdims is True else found
-
-    if np.ndim(plain(q)) == 0:
-        return _into(out, one(q))
-    return _into(out, hooks.call(np.stack, [one(each) for each in wrap(q)]))
 
 
 @handles(np.diff)
