@@ -11,7 +11,6 @@ from numba import njit
 
 from numbad import api, jacobians, numba_bridge
 from numbad.custom.declare import UserRule, declare_new
-from numbad.custom.python_solvers import PythonSolver
 
 
 def implicit(
@@ -78,7 +77,11 @@ def implicit(
     for role, part in (("solver", solver), ("residual", residual)):
         if not callable(part):
             raise TypeError(f"the {role} of implicit must be callable, not {part!r}.")
-    return _with_rule(solver if like is None else PythonSolver(solver, like), residual, solver)
+    if like is None:
+        return _with_rule(solver, residual, solver)
+    from numbad.custom.python_solvers import PythonSolver
+
+    return _with_rule(PythonSolver(solver, like), residual, solver)
 
 
 def _residual_of(step: Callable[..., Any]) -> Callable[..., Any]:

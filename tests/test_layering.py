@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ast
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -181,3 +183,12 @@ def test_internals_of_numba_are_touched_in_few_places(path):
 @pytest.mark.parametrize("path", modules(), ids=name_of)
 def test_files_are_small(path):
     assert len(path.read_text().splitlines()) <= 600
+
+
+def test_importing_numbad_does_not_import_what_compiles():
+    code = "import sys, numbad; print(*sys.modules)"
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    loaded = run.stdout.split()
+    assert "numbad.api" in loaded
+    for part in ("frontend", "analysis", "transform", "rules", "pipeline"):
+        assert not [name for name in loaded if within(name, f"numbad.{part}")]
