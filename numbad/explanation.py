@@ -21,6 +21,9 @@ from numbad.structure import describe
 from numbad.transform.costs import DEAR
 from numbad.transform.observe import Decisions, decisions
 
+# Notes stand beside lines of at most this length, and below longer ones.
+_WIDEST = 60
+
 
 @dataclass(frozen=True)
 class Note:
@@ -69,16 +72,17 @@ class Explanation:
 
     def __str__(self) -> str:
         rows = [self.title]
-        width = max((len(text) for text in self.lines.values()), default=0)
+        width = min(_WIDEST, max((len(text) for text in self.lines.values()), default=0))
         file = None
         for place in sorted(self.lines):
             if place[0] != file:
                 file = place[0]
                 rows.append(file.rsplit("/", 1)[-1])
-            notes = self.notes.get(place, [])
-            first = notes[0].text if notes else ""
-            rows.append(f"{place[1]:5d}  {self.lines[place]:<{width}}  {first}".rstrip())
-            rows += [f"{'':7}{'':{width}}  {note.text}" for note in notes[1:]]
+            notes, line = _summed(self.notes.get(place, [])), self.lines[place]
+            fits = len(line) <= width
+            first = notes[0] if notes and fits else ""
+            rows.append(f"{place[1]:5d}  {line:<{width}}  {first}".rstrip())
+            rows += [f"{'':7}{'':{width}}  {note}" for note in notes[fits:]]
         return "\n".join([*rows, *self._summary()])
 
     __repr__ = __str__
@@ -97,7 +101,7 @@ class Explanation:
     def _repr_html_(self) -> str:
         rows = []
         for place in sorted(self.lines):
-            notes = "<br>".join(html.escape(note.text) for note in self.notes.get(place, []))
+            notes = "<br>".join(map(html.escape, _summed(self.notes.get(place, []))))
             rows.append(
                 f"<tr><td>{place[1]}</td><td style='text-align:left'><pre>"
                 f"{html.escape(self.lines[place])}</pre></td>"
@@ -105,6 +109,19 @@ class Explanation:
             )
         summary = "<br>".join(map(html.escape, self._summary()))
         return f"<b>{html.escape(self.title)}</b><table>{''.join(rows)}</table>{summary}"
+
+
+def _summed(notes: list[Note]) -> list[str]:
+    """Return the texts of the notes, values that the same is said of in one."""
+    rows: list[str] = []
+    for kind, end in (("active", " is active"), ("loaded", " is loaded again")):
+        names = [note.text.removesuffix(end) for note in notes if note.kind == kind]
+        if len(names) == 1:
+            rows.append(names[0] + end)
+        elif names:
+            rows.append(f"{end.removeprefix(' is ')}: {', '.join(names)}")
+    others = [note.text for note in notes if note.kind not in ("active", "loaded")]
+    return [*others, *rows]
 
 
 def explained(
@@ -284,7 +301,8 @@ class _Report:
             case ir.Let(_, ir.Load()):
                 self._note(origin, "loaded", f"{self._name(var)} is loaded again")
             case ir.Let(_, ir.Call()) if is_inexact(var.type):
-                self._note(origin, "recomputed", f"{self._name(var)} is computed again")
+                what = f"{var.name} is" if var.name else "intermediate results are"
+                self._note(origin, "recomputed", f"{what} computed again")
             case _:
                 pass
 

@@ -18,6 +18,13 @@ _TOLERANCES = {"float64": (1e-6, 1e-8), "float32": (2e-2, 1e-3)}
 _STEPS = {"float64": (1e-3, 1e-4, 1e-5, 1e-6), "float32": (3e-2, 1e-2, 3e-3)}
 
 
+_KINK = (
+    " The function has a kink here (equal numbers in a max, a branch that switches, a count that"
+    " changes): its slopes to both sides differ, and there is no derivative to agree with. Try a"
+    " point nearby."
+)
+
+
 def check_grads(
     f: Callable[..., Any],
     args: Sequence[Any],
@@ -133,11 +140,12 @@ def _check_first_order(
     relative, absolute = _TOLERANCES[precision]
     relative = rtol if rtol is not None else relative
     absolute = atol if atol is not None else absolute
-    worst = _against_differences(f, args, trees, directions, expected, result, precision)
+    worst = _against_differences(f, args, trees, directions, expected, precision)
     if worst > relative and worst * _size(expected) > absolute:
         raise AssertionError(
             f"forward mode, order {order}: the tangent of {calls.name_of(f)} differs from central "
             f"differences by {worst:.3g} (relative)."
+            + (_KINK if _has_kink(f, args, trees, directions, precision, worst) else "")
         )
     y_bar = [
         None
@@ -189,34 +197,15 @@ def _against_differences(
     trees: list[Tree],
     directions: list[Any],
     expected: list[Any],
-    result: Tree,
     precision: str,
 ) -> float:
     """Return the least relative disagreement over the steps."""
-
-    def shifted(step: float) -> list[Any]:
-        moved = []
-        for arg, tree, direction in zip(_copied(args), trees, directions, strict=True):
-            if direction is None:
-                moved.append(arg)
-                continue
-            parts = []
-            for leaf, value, d in zip(
-                leaves(tree), flatten(arg, tree), flatten(direction, tree), strict=True
-            ):
-                if not _is_continuous(leaf):
-                    parts.append(value)
-                else:
-                    new = np.asarray(value + step * d, dtype=_element(leaf.type).name)
-                    parts.append(new if isinstance(leaf.type, Array) else new[()])
-            moved.append(unflatten(parts, tree))
-        return flatten_partly(f(*moved), result)
-
     best = float("inf")
     for step in _STEPS[precision]:
         error = 0.0
         scale = max(_size(expected), 1e-12)
-        for plus, minus, tangent in zip(shifted(step), shifted(-step), expected, strict=True):
+        sides = [_shifted(f, args, trees, directions, s) for s in (step, -step)]
+        for plus, minus, tangent in zip(*sides, expected, strict=True):
             if tangent is None or plus is None:
                 continue
             quotient = (np.asarray(plus) - np.asarray(minus)) / (2 * step)
@@ -224,3 +213,51 @@ def _against_differences(
             error = max(error, float(np.max(difference, initial=0.0)))
         best = min(best, error / max(scale, 1.0) if scale < 1e-6 else error / scale)
     return best
+
+
+def _shifted(
+    f: Callable[..., Any], args: list[Any], trees: list[Tree], directions: list[Any], step: float
+) -> list[Any]:
+    """Return the leaves of the result a step away along the directions."""
+    moved = []
+    for arg, tree, direction in zip(_copied(args), trees, directions, strict=True):
+        if direction is None:
+            moved.append(arg)
+            continue
+        parts = []
+        for leaf, value, d in zip(
+            leaves(tree), flatten(arg, tree), flatten(direction, tree), strict=True
+        ):
+            if not _is_continuous(leaf):
+                parts.append(value)
+            else:
+                new = np.asarray(value + step * d, dtype=_element(leaf.type).name)
+                parts.append(new if isinstance(leaf.type, Array) else new[()])
+        moved.append(unflatten(parts, tree))
+    y = f(*moved)
+    return flatten_partly(y, describe(y))
+
+
+def _has_kink(
+    f: Callable[..., Any],
+    args: list[Any],
+    trees: list[Tree],
+    directions: list[Any],
+    precision: str,
+    worst: float,
+) -> bool:
+    """Whether the slopes to both sides stay apart, about as far as the error, as steps shrink."""
+    gaps = []
+    for step in _STEPS[precision][-2:]:
+        sides = [_shifted(f, args, trees, directions, s) for s in (step, 0.0, -step)]
+        gap = size = 0.0
+        for plus, here, minus in zip(*sides, strict=True):
+            if here is None or np.asarray(here).dtype.kind not in "fc":
+                continue
+            one, other = [
+                (np.asarray(a) - np.asarray(b)) / step for a, b in ((plus, here), (here, minus))
+            ]
+            gap = max(gap, float(np.max(np.abs(one - other), initial=0.0)))
+            size = max(size, float(np.max(np.abs(one + other), initial=0.0)) / 2)
+        gaps.append(gap / max(size, 1e-12))
+    return gaps[1] > 0.5 * gaps[0] and gaps[1] > 0.5 * worst
