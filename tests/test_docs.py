@@ -86,3 +86,10 @@ def test_public_names_are_documented():
     text = (ROOT / "docs" / "semantics.md").read_text()
     missing = [name for name in numbad.__all__ if f"`{name}" not in text]
     assert not missing
+
+
+def test_every_page_is_in_the_navigation():
+    text = (ROOT / "mkdocs.yml").read_text()
+    pages = [page.relative_to(ROOT / "docs").as_posix() for page in PAGES[1:]]
+    assert len(pages) > 25
+    assert not [page for page in pages if f"- {page}\n" not in text]

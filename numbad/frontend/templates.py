@@ -321,7 +321,10 @@ def _join_lists(
         return DynamicList(ir.Undefined(List(item.operand.type)))
     if isinstance(item, Conflict):
         return item
-    return Conflict("It is a list of different lengths whose items are not numbers or arrays.")
+    return Conflict(
+        "It is a list of different lengths whose items are not numbers or arrays.\n"
+        "Lists of numbers or arrays may grow: keep one for each part of the items."
+    )
 
 
 def parts(template: Template) -> Iterator[Template]:
