@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from numbad.frontend import bindings, consumers, updates
+from numbad.frontend import bindings, consumers, sorting, updates
 from numbad.frontend.registry import Table
 from numbad.frontend.sequences import items_of
 from numbad.frontend.values import (
@@ -184,6 +184,8 @@ def _running(builder: Builder, args: Args, kwargs: Kwargs, node: Node) -> Value:
 
 def _listed(builder: Builder, name: str, value: Value, node: Node) -> tuple[Value, ...]:
     """Return the items of a source, of which there must be a known number."""
+    if isinstance(value, RangeValue) and builder.is_static(value):
+        return tuple(builder.number(k) for k in builder.as_static(value, "A range"))
     items = items_of(builder, sequence(builder, value, node))
     if items is None:
         builder.error(
@@ -307,25 +309,29 @@ def _sorted(builder: Builder, args: Args, kwargs: Kwargs, node: Node) -> Value:
     return builder.new_list(()) if not args else sort(builder, args[0], kwargs, node)
 
 
+def sort_options(builder: Builder, kwargs: Kwargs) -> tuple[Value | None, bool]:
+    """Return the key function, if there is one, and whether the order is descending."""
+    key = kwargs.get("key")
+    if isinstance(key, StaticValue) and key.value is None:
+        key = None
+    reverse = kwargs.get("reverse", builder.number(False))
+    return key, bool(builder.as_static(reverse, "`reverse`"))
+
+
 def sort(builder: Builder, iterable: Value, kwargs: Kwargs, node: Node) -> Value:
     """Walk ``sorted(iterable, **kwargs)``: a network for a few items, NumPy for many numbers."""
-    key = kwargs.get("key", StaticValue(None))
-    has_key = not (isinstance(key, StaticValue) and key.value is None)
-    reverse = kwargs.get("reverse", builder.number(False))
-    is_reversed = bool(builder.as_static(reverse, "`reverse`"))
+    key, is_reversed = sort_options(builder, kwargs)
     source = sequence(builder, iterable, node)
     items = items_of(builder, source)
+    if items is None and key is not None:
+        copied = consumers.collect(builder, source, node)
+        assert isinstance(copied, Ref)
+        sorting.sort_in_place(builder, copied, key, is_reversed, node)
+        return copied
     if items is None:
-        if has_key:
-            builder.error(
-                node,
-                "`sorted` with a key needs a sequence of known length.",
-                "",
-                "Use `np.argsort` of an array of the keys.",
-            )
         found = builder.inline(_ascending, [source, builder.number(is_reversed)], {}, node)
         return consumers.collect(builder, found, node)
-    keys = [builder.apply(key, [item], {}, node) if has_key else item for item in items]
+    keys = [item if key is None else builder.apply(key, [item], {}, node) for item in items]
     if all(map(builder.is_static, keys)):
         known = [builder.as_static(each) for each in keys]
         order = sorted(range(len(items)), key=known.__getitem__, reverse=is_reversed)
@@ -340,7 +346,7 @@ def sort(builder: Builder, iterable: Value, kwargs: Kwargs, node: Node) -> Value
             "Use `np.argsort` of an array of the keys.",
         )
     listed = builder.new_list(items)
-    if has_key:
+    if key is not None:
         order_ = builder.inline(
             _order, [builder.new_list(keys), builder.number(is_reversed)], {}, node
         )

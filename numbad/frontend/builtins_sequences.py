@@ -175,6 +175,11 @@ def _list(builder: Builder, args: Args, kwargs: Kwargs, node: Node) -> Value:
     )
 
 
+@_TABLE.handles(numba.typed.List.empty_list)
+def _empty_list(builder: Builder, args: Args, kwargs: Kwargs, node: Node) -> Value:
+    return builder.new_list(())
+
+
 @_TABLE.handles(dict)
 def _dict(builder: Builder, args: Args, kwargs: Kwargs, node: Node) -> Value:
     from numbad.frontend import methods

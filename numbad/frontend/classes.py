@@ -6,6 +6,8 @@ import dataclasses
 import types as python_types
 from typing import TYPE_CHECKING, Any
 
+import numba
+
 from numbad import structure
 from numbad.frontend import bindings
 from numbad.frontend.values import (
@@ -37,6 +39,9 @@ def construct(
     if cls is python_types.SimpleNamespace and not args:
         fields = tuple(bindings.settled(builder, value, name) for name, value in kwargs.items())
         return builder.new_object(RecordObject(cls, tuple(kwargs), fields))
+    if cls is numba.typed.List and not kwargs:
+        # Walked code has one kind of list.
+        return builder.inline(list, args, node=node)
     if cls.__module__.startswith("numba.typed"):
         builder.error(
             node, f"`numba.typed.{cls.__name__}` is not supported.", "", "Use an array or a list."

@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 Emit = Callable[[], None]
 
 
-def list_of(builder: Builder, node: ast.ListComp) -> Value:
-    """Walk a list comprehension."""
+def list_of(builder: Builder, node: ast.ListComp | ast.SetComp) -> Value:
+    """Walk a list comprehension, or a set comprehension as one."""
     result = builder.new_list(())
 
     def one() -> None:

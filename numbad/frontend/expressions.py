@@ -96,6 +96,9 @@ def _evaluate(builder: Builder, node: ast.expr) -> Value:
         case ast.Set(elements):
             known = builder.as_static(TupleValue(tuple(_items(builder, elements))), "A set")
             return StaticValue(frozenset(known))
+        case ast.SetComp():
+            known = builder.as_static(comprehensions.list_of(builder, node), "A set")
+            return StaticValue(frozenset(known))
         case ast.Starred():
             builder.error(node, "A starred expression is not supported here.")
         case _:

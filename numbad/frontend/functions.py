@@ -8,6 +8,7 @@ consumed (``generators``).
 from __future__ import annotations
 
 import ast
+import functools
 import types as python_types
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
@@ -45,11 +46,19 @@ def code_of(builder: Builder, function: python_types.FunctionType, path: Path | 
     return Code(node, source.parsed, source.globals, source.closure, path, function)
 
 
-def define(builder: Builder, node: ast.FunctionDef) -> FunctionValue:
+def define(builder: Builder, node: ast.FunctionDef) -> Value:
     """Walk a nested ``def``."""
-    if node.decorator_list:
-        node = _without_known_decorators(builder, node)
-    return _function(builder, node)
+    from numbad.frontend import calls
+
+    decorators = [
+        (decorator, builder.evaluate(decorator))
+        for decorator in node.decorator_list
+        if not _changes_nothing(builder, decorator)
+    ]
+    value: Value = _function(builder, node)
+    for decorator, function in reversed(decorators):
+        value = calls.apply(builder, function, [value], {}, decorator)
+    return value
 
 
 def define_lambda(builder: Builder, node: ast.Lambda) -> FunctionValue:
@@ -61,15 +70,17 @@ def define_lambda(builder: Builder, node: ast.Lambda) -> FunctionValue:
     return _function(builder, definition)
 
 
-def _without_known_decorators(builder: Builder, node: ast.FunctionDef) -> ast.FunctionDef:
+def _changes_nothing(builder: Builder, decorator: ast.expr) -> bool:
+    """Whether a decorator gives a function with the same values: it compiles, names or caches."""
     from numbad import numba_bridge
 
-    for decorator in node.decorator_list:
-        inner = decorator.func if isinstance(decorator, ast.Call) else decorator
-        value = builder.evaluate(inner)
-        if not numba_bridge.is_jit(getattr(value, "value", None)):
-            builder.error(decorator, "A decorator of a nested function is not supported.")
-    return node
+    inner = decorator.func if isinstance(decorator, ast.Call) else decorator
+    found = getattr(builder.evaluate(inner), "value", None)
+    return numba_bridge.is_jit(found) or found in (
+        functools.wraps,
+        functools.cache,
+        functools.lru_cache,
+    )
 
 
 def _function(builder: Builder, node: ast.FunctionDef) -> FunctionValue:

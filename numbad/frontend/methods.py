@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from numbad.frontend import bindings, operators, updates
+from numbad.frontend import bindings, list_functions, operators, sorting, updates
 from numbad.frontend.sequences import describe, items_of, sentence
 from numbad.frontend.values import (
     NONE,
@@ -304,6 +304,9 @@ def delete_item(builder: Builder, owner: Value, index: Value, node: ast.AST | No
             del kept[builder.as_static(index, "The index")]
             builder.state.heap[owner.id] = ListObject(tuple(kept))
             return
+        if isinstance(contents, DynamicList) and is_scalar(index):
+            builder.inline(list_functions.pop, [owner, index], node=node)
+            return
     builder.error(node, sentence(f"items of {describe(builder, owner)} cannot be deleted."))
 
 
@@ -352,7 +355,7 @@ def _pop(builder: Builder, ref: Ref, args: list[Value], node: ast.AST | None) ->
         _set(builder, ref, values)
         return item
     if args and not (builder.is_static(args[0]) and builder.as_static(args[0]) == -1):
-        builder.error(node, "An item is popped that is not the last.", "", "Use an array.")
+        return builder.inline(list_functions.pop, [ref, args[0]], node=node)
     array = _dynamic(builder, ref)
     assert isinstance(array.type, List)
     builder.write()
@@ -376,7 +379,7 @@ def _copy(builder: Builder, ref: Ref, args: list[Value], node: ast.AST | None) -
 def _insert(builder: Builder, ref: Ref, args: list[Value], node: ast.AST | None) -> Value:
     values = _items_to_change(builder, ref, node)
     if values is None:
-        builder.error(node, "`insert` into a list of unknown length.", "", "Use an array.")
+        return builder.inline(list_functions.insert, [ref, *args], node=node)
     values.insert(int(builder.as_static(args[0], "The index")), bindings.settled(builder, args[1]))
     _set(builder, ref, values)
     return NONE
@@ -385,7 +388,7 @@ def _insert(builder: Builder, ref: Ref, args: list[Value], node: ast.AST | None)
 def _clear(builder: Builder, ref: Ref, args: list[Value], node: ast.AST | None) -> Value:
     values = _items_to_change(builder, ref, node)
     if values is None:
-        builder.error(node, "`clear` of a list of unknown length.", "", "Make a new list.")
+        return builder.inline(list_functions.clear, [ref], node=node)
     _set(builder, ref, [])
     return NONE
 
@@ -393,17 +396,18 @@ def _clear(builder: Builder, ref: Ref, args: list[Value], node: ast.AST | None) 
 def _reverse(builder: Builder, ref: Ref, args: list[Value], node: ast.AST | None) -> Value:
     values = _items_to_change(builder, ref, node)
     if values is None:
-        builder.error(node, "`reverse` of a list of unknown length.", "", "Use `reversed`.")
+        return builder.inline(list_functions.reverse, [ref], node=node)
     _set(builder, ref, values[::-1])
     return NONE
 
 
 def _sort(builder: Builder, ref: Ref, kwargs: dict[str, Value], node: ast.AST | None) -> Value:
-    from numbad.frontend.builtins_library import sort
+    from numbad.frontend.builtins_library import sort, sort_options
 
     values = _items_to_change(builder, ref, node)
     if values is None:
-        builder.error(node, "`sort` of a list of unknown length.", "", "Use `sorted`.")
+        sorting.sort_in_place(builder, ref, *sort_options(builder, kwargs), node)
+        return NONE
     _set(builder, ref, list(items_of(builder, sort(builder, ref, kwargs, node)) or ()))
     return NONE
 
@@ -411,14 +415,14 @@ def _sort(builder: Builder, ref: Ref, kwargs: dict[str, Value], node: ast.AST | 
 def _index(builder: Builder, ref: Ref, args: list[Value], node: ast.AST | None) -> Value:
     values = items_of(builder, ref)
     if values is None:
-        builder.error(node, "`index` in a list of unknown length.")
+        return builder.inline(list_functions.index, [ref, *args], node=node)
     return _search(builder, values, "index", args[0], node)
 
 
 def _count(builder: Builder, ref: Ref, args: list[Value], node: ast.AST | None) -> Value:
     values = items_of(builder, ref)
     if values is None:
-        builder.error(node, "`count` in a list of unknown length.")
+        return builder.inline(list_functions.count, [ref, *args], node=node)
     return _search(builder, values, "count", args[0], node)
 
 

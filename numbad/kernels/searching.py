@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 from numba import njit
 
 
@@ -31,3 +32,9 @@ def search_right(a, v):
         else:
             low = middle + 1
     return low
+
+
+@njit
+def stable_order(values):
+    """Return the places of the elements in ascending order, equal ones as they come."""
+    return np.argsort(values, kind="mergesort")

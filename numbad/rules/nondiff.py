@@ -10,7 +10,7 @@ import math
 
 import numpy as np
 
-from numbad.kernels.searching import search_left, search_right
+from numbad.kernels.searching import search_left, search_right, stable_order
 from numbad.kernels.special import exponent_of
 from numbad.rules.declare import missing, zero_derivative
 
@@ -68,6 +68,7 @@ zero_derivative(
     np.searchsorted,
     search_left,
     search_right,
+    stable_order,
     note="places of elements",
 )
 zero_derivative(len, hash, ord, chr, id, note="not a real number")

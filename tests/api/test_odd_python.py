@@ -280,6 +280,64 @@ def namespace(x):
     return n.b
 
 
+def decorated_inside(x):
+    def scaled(s):
+        return lambda f: lambda *args: s * f(*args)
+
+    def twice(f):
+        @functools.wraps(f)
+        def wrapper(*args):
+            return f(f(*args))
+
+        return wrapper
+
+    @twice
+    @scaled(x)
+    def square_plus(t):
+        return t * t + 1.0
+
+    return square_plus(2.0)
+
+
+def chosen(x):
+    total = 0.0
+    for i, j in itertools.combinations(range(4), 2):
+        total += x[i] * x[j]
+    for a, b in itertools.product((x[0], x[1]), repeat=2):
+        total += a * b * b
+    for a, b in itertools.pairwise(x):
+        total += a * b
+    for a, b in zip(x, itertools.islice(x, 1, None), strict=False):
+        total -= a * b
+    for v in itertools.chain((x[0],), itertools.chain.from_iterable([(x[1], x[2])])):
+        total *= v
+    *_, last = itertools.accumulate([x[0], x[1], x[2]], operator.mul)
+    return total + last + sum(itertools.starmap(operator.mul, [(x[0], x[3])]))
+
+
+def lists_at_run_time(x):
+    items = [v * 2.0 for v in x if v > -5.0]
+    items.sort(key=abs)
+    items.insert(1, x[0])
+    items.reverse()
+    popped = items.pop(2)
+    del items[0]
+    items.extend(x)
+    return sum(items[:3]) * popped + items.index(x[0]) + items.count(x[1]) * x[2]
+
+
+@numba.njit
+def typed_list(x):
+    squares = numba.typed.List()
+    for v in x:
+        squares.append(v * v)
+    squares[2] = squares[0] * squares[1]
+    total = 0.0
+    while len(squares) > 1:
+        total = total * 0.5 + squares.pop()
+    return total * squares[0]
+
+
 @numba.njit
 def jitted(x, y=3.0):
     return x * y
@@ -328,6 +386,34 @@ CASES = {
     "lists": (list_surgery, (1.0,), (9.0,)),
     "dicts": (dict_surgery, (1.5,), (2.0,)),
     "namespaces": (namespace, (1.0,), (2.0,)),
+    "decorators of nested functions": (decorated_inside, (2.0,), (2.0 * 50.0 + 2.0 * 100.0 + 1.0,)),
+    "sorted array": (
+        lambda x: sum(k * v for k, v in enumerate(sorted(x))),
+        (np.array([3.0, 1.0, 2.0]),),
+        (np.array([2.0, 0.0, 1.0]),),
+    ),
+    "sort by a key": (
+        lambda x, y: sorted([(x, 1.0), (y, 2.0)], key=lambda t: -t[0])[0][1] * x + max(x, y),
+        (2.0, 3.0),
+        (2.0, 1.0),
+    ),
+    "sort downwards": (
+        lambda x, y: sorted((x, y), reverse=True)[0] * x,
+        (2.0, 3.0),
+        (3.0, 2.0),
+    ),
+    "reduce over a range": (
+        lambda x: functools.reduce(lambda a, b: a * b + x, range(1, 4)),
+        (2.0,),
+        (4.0,),
+    ),
+    "asdict": (
+        lambda x: dataclasses.asdict(dataclasses.replace(w, y=x))["y"] * x,
+        (2.0,),
+        (4.0,),
+    ),
+    "astuple": (lambda x: dataclasses.astuple(dataclasses.replace(w, y=x))[1], (2.0,), (1.0,)),
+    "sets": (lambda x: x * len({k % 2 for k in range(4)}), (2.0,), (2.0,)),
     "itemgetter": (lambda v: operator.mul(*operator.itemgetter(0, 1)(v)), (v,), ((4.0, 3.0),)),
     "attrgetter": (lambda v: operator.attrgetter("x")(v) * v.y, (v,), ((4.0, 3.0),)),
     "methodcaller": (
@@ -408,6 +494,44 @@ def test_what_only_the_traced_engine_runs(name):
     with pytest.raises(TypeError):
         gradient(f, *args, engine="compiled")
     check(gradient(f, *args, engine="traced"), expected)
+
+
+@pytest.mark.parametrize("f", [chosen, lists_at_run_time])
+def test_lists_and_itertools(f):
+    x = np.array([0.3, -1.0, 2.0, 0.7])
+    compiled = gradient(f, x, engine="compiled")
+    check(compiled, gradient(f, x, engine="traced"))
+    numbad.check_grads(f, (x,))
+
+
+def test_sorting_is_stable():
+    def f(x, down):
+        items = [v for v in x]  # noqa: C416 - its length is known at run time only
+        items.sort(key=lambda v: v % 2.0, reverse=down)
+        return sum(k * v for k, v in enumerate(items))
+
+    x = np.arange(40.0)
+    for down in (False, True):
+        expected = np.empty(40)
+        expected[sorted(range(40), key=lambda k: x[k] % 2.0, reverse=down)] = np.arange(40)
+        check(gradient(lambda x, down=down: f(x, down), x, engine="compiled"), (expected,))
+    y = np.tile([1.0, 0.0], 20)
+    by_array = lambda x: np.sum(x[np.argsort(y, kind="stable")] * np.arange(40.0))
+    expected = np.argsort(np.argsort(y, kind="stable")).astype(float)
+    check(gradient(by_array, x, engine="compiled"), (expected,))
+
+
+def test_typed_lists():
+    numbad.check_grads(typed_list, (np.array([0.3, -1.0, 2.0, 0.7]),))
+
+
+def test_what_itertools_cannot_lay_out():
+    with pytest.raises(TypeError, match="known only at run time"):
+        gradient(
+            lambda x: sum(a * b for a, b in itertools.combinations(x, 2)),
+            np.ones(3),
+            engine="compiled",
+        )
 
 
 def test_functions_made_by_exec_and_eval():

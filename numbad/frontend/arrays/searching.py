@@ -26,7 +26,7 @@ from numbad.frontend.arrays.views import reshape, subview, transpose
 from numbad.frontend.values import TupleValue, Value
 from numbad.ir import nodes as ir
 from numbad.ir.types import INT64, Array
-from numbad.kernels.searching import search_left, search_right
+from numbad.kernels.searching import search_left, search_right, stable_order
 
 if TYPE_CHECKING:
     from numbad.frontend.builder import Builder
@@ -70,20 +70,20 @@ def argwhere(builder: Builder, args: list[Value], kwargs: dict[str, Value], node
     return value_of(result)
 
 
-def order_of(builder: Builder, array: ir.Var) -> ir.Var:
+def order_of(builder: Builder, array: ir.Var, *, stable: bool = False) -> ir.Var:
     """Return the places of the elements of a vector in ascending order."""
-    order = builder.call(np.argsort, array, type=_PLACES)
+    order = builder.call(stable_order if stable else np.argsort, array, type=_PLACES)
     assert isinstance(order, ir.Var)
     note_fresh(builder, order, array_dims(builder, array))
     return order
 
 
-def sort_rows(builder: Builder, array: ir.Var, *, places: bool) -> ir.Var:
+def sort_rows(builder: Builder, array: ir.Var, *, places: bool, stable: bool = False) -> ir.Var:
     """Return the elements in ascending order along the last axis, or their places."""
     assert isinstance(array.type, Array)
     dims = array_dims(builder, array)
     if len(dims) == 1:
-        order = order_of(builder, array)
+        order = order_of(builder, array, stable=stable)
         return order if places else _gathered(builder, array, order, dims)
     dtype = INT64 if places else array.type.dtype
     result = allocate(builder, Array(dtype, len(dims), "C"), dims)
@@ -91,7 +91,7 @@ def sort_rows(builder: Builder, array: ir.Var, *, places: bool) -> ir.Var:
     def body(index: Index, values: Operands) -> Operands:
         items: list[Item] = [*(At(position) for position in index), FULL]
         row = subview(builder, array, items)
-        order = order_of(builder, row)
+        order = order_of(builder, row, stable=stable)
 
         def inner(place: Index, inner_values: Operands) -> Operands:
             found: ir.Operand = builder.load(order, *place)
@@ -121,24 +121,34 @@ def _gathered(builder: Builder, array: ir.Var, order: ir.Var, dims: Dims) -> ir.
 def _sorted(
     builder: Builder, name: str, args: list[Value], kwargs: dict[str, Value], node: Node
 ) -> Value:
-    a, axis, _ = bind(builder, name, "a axis kind", args, kwargs, node)
+    a, axis, kind = bind(builder, name, "a axis kind", args, kwargs, node)
     array = to_array(builder, a, node)
     assert isinstance(array.type, Array)
     places = name == "argsort"
+    stable = is_given(kind) and builder.as_static(kind, "`kind`") in ("stable", "mergesort")
     if "axis" in kwargs and not is_given(axis):
         array = reshape(builder, array, [None])
-        return value_of(sort_rows(builder, array, places=places))
-    return value_of(_along(builder, array, axis, places, node))
+        return value_of(sort_rows(builder, array, places=places, stable=stable))
+    return value_of(_along(builder, array, axis, places, node, stable=stable))
 
 
-def _along(builder: Builder, array: ir.Var, axis: Value, places: bool, node: Node) -> ir.Var:
+def _along(
+    builder: Builder,
+    array: ir.Var,
+    axis: Value,
+    places: bool,
+    node: Node,
+    *,
+    stable: bool = False,
+) -> ir.Var:
     assert isinstance(array.type, Array)
     ndim = array.type.ndim
     where = static_axis(builder, axis, ndim, node)
     if where == ndim - 1:
-        return sort_rows(builder, array, places=places)
+        return sort_rows(builder, array, places=places, stable=stable)
     order = [place for place in range(ndim) if place != where] + [where]
-    found = sort_rows(builder, transpose(builder, array, order), places=places)
+    moved = transpose(builder, array, order)
+    found = sort_rows(builder, moved, places=places, stable=stable)
     return transpose(builder, found, [order.index(place) for place in range(ndim)])
 
 
