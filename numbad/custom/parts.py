@@ -25,6 +25,7 @@ from numbad.frontend import bindings, conversion, templates
 from numbad.frontend.builder import Builder
 from numbad.frontend.callables import Kind, resolve_callable
 from numbad.frontend.normalize import normalize
+from numbad.frontend.signals import DeadEnd
 from numbad.frontend.source import load
 from numbad.frontend.templates import Template
 from numbad.frontend.updates import check_confined
@@ -41,7 +42,7 @@ from numbad.frontend.values import (
 from numbad.ir import nodes as ir
 from numbad.ir import visit
 from numbad.ir.build import BlockBuilder
-from numbad.ir.types import Array, Type, is_memory
+from numbad.ir.types import Array, Scalar, Type, is_memory, tangent_type
 
 
 @dataclass(eq=False)
@@ -199,10 +200,15 @@ def rule_part(
         seeds: list[ir.Var] = []
         with builder.nested() as back:
             y_bar = duals(builder, template, iter(slots), seeds)
-            answer, source = _pulled_back(builder, rule, rest, y_bar, node)
+            try:
+                answer, source = _pulled_back(builder, rule, rest, y_bar, node)
+            except DeadEnd:
+                found_answers = _never_given(builder, given)
+            else:
+                found_answers = list(_cotangents(builder, rule, given, answer, source))
             cotangents = tuple(
                 (found.slot.position, builder.resolve_operand(found.value))
-                for found in _cotangents(builder, rule, given, answer, source)
+                for found in found_answers
                 if found.value is not None and found.slot.position is not None
             )
             bindings.settle_pending(builder)
@@ -216,6 +222,18 @@ def rule_part(
         builder.resolve(back.block()),
         tuple(sorted(cotangents, key=lambda pair: pair[0])),
     )
+
+
+def _never_given(builder: Builder, given: Given) -> list[Answer]:
+    """Return cotangents for a backward part that always raises: it runs, and gives none of them."""
+    answers: list[Answer] = []
+    for slot in (slot for slots in given.slots for slot in slots):
+        type_ = tangent_type(slot.operand.type)
+        if isinstance(type_, Scalar):
+            answers.append(Answer(slot, ir.Const(0.0, type_)))
+        elif type_ == slot.operand.type:
+            answers.append(Answer(slot, slot.operand))
+    return answers
 
 
 def _pulled_back(

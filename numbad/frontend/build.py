@@ -35,6 +35,7 @@ from numbad.frontend.values import (
     Value,
 )
 from numbad.ir import nodes as ir
+from numbad.ir import visit
 from numbad.ir.types import Type
 from numbad.ir.visit import invoked
 from numbad.paths import Parameter
@@ -220,6 +221,13 @@ def _call(
         return bindings.settled(builder, value)
     except DeadEnd:
         # It raises an exception on every path, and so does the program.
+        last = tuple(builder.block.statements[-1:])
+        if not any(isinstance(statement, ir.Raise) for statement in visit.walk(last)):
+            builder.error(
+                None,
+                "The function always raises, in a part of it that is walked by itself.",
+                "The exception would be lost.",
+            )
         return builder.number(0.0)
     except NeedsOpening:
         raise

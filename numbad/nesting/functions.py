@@ -13,6 +13,7 @@ from typing import Any
 
 from numbad.frontend import conversion, templates
 from numbad.frontend.builder import Builder
+from numbad.frontend.signals import DeadEnd
 from numbad.frontend.templates import Template
 from numbad.frontend.updates import check_confined
 from numbad.frontend.values import StaticValue, Value
@@ -82,11 +83,18 @@ def walk(
     outer_state = builder.state
     builder.state = outer_state.copy()
     builder.nest_level += levels
-    with builder.nested() as block:
-        result = builder.apply(function, inner_args, {}, node)
-        results = tuple(operands_of(builder, result))
-        shape = templates.template_of(result, builder.state, set())
-    builder.nest_level -= levels
+    try:
+        with builder.nested() as block:
+            result = builder.apply(function, inner_args, {}, node)
+            results = tuple(operands_of(builder, result))
+            shape = templates.template_of(result, builder.state, set())
+    except DeadEnd:
+        # It always raises: that is done in the place of the call.
+        builder.state = outer_state
+        builder.apply(function, args, {}, node)
+        builder.internal_error("a function that always raises returned")
+    finally:
+        builder.nest_level -= levels
     check_confined(builder, outer_state, "A function that is differentiated here", node)
     builder.state = outer_state
     body = builder.resolve(block.block())
