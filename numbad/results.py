@@ -91,7 +91,16 @@ def flatten_partly(value: Any, tree: Tree) -> list[Any]:
     if isinstance(tree, Leaf):
         return [value]
     found: list[Any] = []
-    for part, child in zip(parts_of(value, tree), children(tree), strict=True):
+    if isinstance(tree, Mapping_):
+        unknown = [key for key in value if key not in tree.keys]
+        if unknown:
+            raise ValueError(
+                f"the cotangent has the key {unknown[0]!r}, which the value does not have."
+            )
+        given = tuple(value.get(key) for key in tree.keys)
+    else:
+        given = parts_of(value, tree)
+    for part, child in zip(given, children(tree), strict=True):
         found += flatten_partly(part, child)
     return found
 

@@ -7,6 +7,7 @@ with its backward part, the rule's tangent.
 from __future__ import annotations
 
 import ast
+import operator
 import types as python_types
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -42,7 +43,7 @@ from numbad.frontend.values import (
 from numbad.ir import nodes as ir
 from numbad.ir import visit
 from numbad.ir.build import BlockBuilder
-from numbad.ir.types import Array, Scalar, Type, is_memory, tangent_type
+from numbad.ir.types import INT64, Array, Scalar, Type, is_memory, tangent_type
 
 
 @dataclass(eq=False)
@@ -203,6 +204,7 @@ def rule_part(
             try:
                 answer, source = _pulled_back(builder, rule, rest, y_bar, node)
             except DeadEnd:
+                _raise_at_run_time(builder, seeds)
                 found_answers = _never_given(builder, given)
             else:
                 found_answers = list(_cotangents(builder, rule, given, answer, source))
@@ -222,6 +224,21 @@ def rule_part(
         builder.resolve(back.block()),
         tuple(sorted(cotangents, key=lambda pair: pair[0])),
     )
+
+
+def _raise_at_run_time(builder: Builder, seeds: list[ir.Var]) -> None:
+    """Let the raising of a block end depend on a value, so that statements may follow it."""
+    last = builder.block.statements.pop()
+    if not seeds:
+        builder.block.statements.append(last)
+        return
+    if isinstance(seeds[0].type, Scalar):
+        seed: ir.Operand = seeds[0]
+        same, other = (builder.call(each, seed, seed) for each in (operator.eq, operator.ne))
+        always = builder.call(operator.or_, same, other)
+    else:
+        always = builder.call(operator.ge, builder.shape(seeds[0], 0), ir.Const(0, INT64))
+    builder.emit(ir.If(always, (last,), (), (), builder.block.origin))
 
 
 def _never_given(builder: Builder, given: Given) -> list[Answer]:

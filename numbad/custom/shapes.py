@@ -151,6 +151,9 @@ def _parts(
             if isinstance(contents, RecordObject):
                 found = dict(zip(contents.names, contents.items, strict=True))
                 return items, tuple(found.get(name, NONE) for name in names)
+            if isinstance(contents, DictObject) and set(contents.keys) <= set(names):
+                found = dict(zip(contents.keys, contents.items, strict=True))
+                return items, tuple(found.get(name, NONE) for name in names)
             return items, _sequence(builder, items, given, refusal)
         case _:
             return None, ()

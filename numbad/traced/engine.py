@@ -193,7 +193,10 @@ def leaf_cotangents(like: Any, given: Any) -> Iterator[Any]:
     if containers.is_leaf(like):
         yield given
         return
-    for key, part in (parts(like) or {}).items():
+    found = parts(like) or {}
+    if isinstance(given, tuple | list) and record_fields(like) is not None:
+        given = dict(zip(found, given, strict=True))
+    for key, part in found.items():
         yield from leaf_cotangents(part, None if given is None else _part(given, key))
 
 
@@ -364,16 +367,24 @@ def _seeds(y: Any, y_bar: Any) -> Any:
             return
         yield _seed(y_bar, y, "The cotangent")
         return
+    _check_keys(y_bar, found)
     for key, part in found.items():
         yield from _seeds(part, None if y_bar is None else _part(y_bar, key))
 
 
 def _part(value: Any, key: Any) -> Any:
-    if isinstance(value, dict | list | tuple) and not (
-        isinstance(key, str) and isinstance(value, tuple)
-    ):
+    if isinstance(value, dict):
+        return value.get(key)
+    if isinstance(value, list | tuple | deque) and not isinstance(key, str):
         return value[key]
     return getattr(value, key)
+
+
+def _check_keys(given: Any, found: dict[Any, Any]) -> None:
+    """Refuse a cotangent of a dict that has other keys than it."""
+    if isinstance(given, dict) and not given.keys() <= found.keys():
+        unknown = next(key for key in given if key not in found)
+        raise ValueError(f"the cotangent has the key {unknown!r}, which the value does not have.")
 
 
 def _seed(value: Any, like: Any, what: str) -> Any:

@@ -1,4 +1,4 @@
-"""Functions that always raise, where a part of the program is differentiated by itself."""
+"""Rules whose parts raise, or give cotangents of containers; functions of verbs that raise."""
 
 import numpy as np
 import pytest
@@ -59,3 +59,42 @@ def test_on_one_path():
     assert gradient(f, 3.0) == (6.0,)
     with pytest.raises(ZeroDivisionError):
         gradient(f, 0.5)
+
+
+def test_cotangents_of_dicts_may_leave_keys_out():
+    _, back = pullback(lambda x: {"a": x, "b": x**2}, 3.0)
+    assert back({"b": 1.0}) == (6.0,)
+    assert back({"a": 1.0, "b": None}) == (1.0,)
+    with pytest.raises(ValueError, match="the key 'c'"):
+        back({"c": 1.0})
+
+
+class Square:
+    def __init__(self, side, name):
+        self.side, self.name = side, name
+
+    def area(self):
+        return self.side**2
+
+
+@adjoint(Square.area)
+def _(self):
+    return self.side**2, lambda y_bar: ((100.0 * y_bar, None),)
+
+
+class Circle:
+    def __init__(self, radius):
+        self.radius = radius
+
+    def area(self):
+        return 3.0 * self.radius**2
+
+
+@adjoint(Circle.area)
+def _(self):
+    return 3.0 * self.radius**2, lambda y_bar: ({"radius": 10.0 * y_bar},)
+
+
+def test_cotangents_of_objects_as_tuples_and_dicts():
+    assert gradient(lambda s: s.area(), Square(3.0, "s"))[0].side == 100.0
+    assert gradient(lambda c: c.area(), Circle(3.0))[0].radius == 10.0
