@@ -50,7 +50,7 @@ def compressed_columns(
     entry = replace(entry, results=(*entry.results[:results], *dots))
     chunk = simplify_program(replace(tangent.program, entry=entry))
     given = len(primal.entry.params)
-    count, chunk = widened(chunk, tuple(range(given, given + len(wrt))), chunks.count)
+    count, chunk = widened(chunk, tuple(range(given, given + len(wrt))), chunks.count, results)
     run = _Products(primal.entry, replace(chunks, count=count))
 
     def sweep(start: ir.Operand, block: BlockBuilder) -> tuple[list[ir.Operand], list[Rows]]:
@@ -83,7 +83,7 @@ def compressed_rows(
     reversed_ = reverse(primal, wrt, derivatives, seeded=(out,))
     results, given = len(primal.entry.results), len(primal.entry.params)
     batch = _batch(reversed_, out, chunks.name)
-    count, batch = widened(batch, (given,), chunks.count)
+    count, batch = widened(batch, (given,), chunks.count, results)
     run = _Products(primal.entry, replace(chunks, count=count))
     cotangents = [c for c in reversed_.cotangents if c is not None]
 

@@ -68,7 +68,7 @@ def jacobian_columns(
         results=entry.results[:results] + tuple(entry.results[place] for place in kept),
     )
     chunk = simplify_program(replace(tangent.program, entry=entry))
-    count, chunk = widened(chunk, tuple(range(given, given + len(wrt))), chunks.count)
+    count, chunk = widened(chunk, tuple(range(given, given + len(wrt))), chunks.count, results)
     numbered = iter(range(results, results + len(kept)))
     tangents = [None if dots[position] is None else next(numbered) for position in outs]
     run = _Columns(primal.entry, chunk.entry, wrt, tangents, replace(chunks, count=count), diagonal)

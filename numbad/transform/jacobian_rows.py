@@ -40,7 +40,8 @@ def jacobian_rows(
     if not any(blocks[0]):
         return Matrices(primal, blocks)
     batch = _batch(reversed_, out, chunks.name)
-    count, batch = widened(batch, (len(primal.entry.params),), chunks.count)
+    results = len(primal.entry.results)
+    count, batch = widened(batch, (len(primal.entry.params),), chunks.count, results)
     run = _Rows(primal.entry, batch.entry, wrt, replace(chunks, count=count), blocks[0])
     whole = ir.Program(run.entry(), {**primal.callees, **batch.callees})
     made = without_unused_callees(simplify_program(whole, invariants=True))

@@ -51,7 +51,7 @@ def number_rows(
     sweeps = joint(reversed_, f"{chunks.name}_sweep")
     given = len(primal.entry.params)
     places = tuple(range(given, given + len(seeded)))
-    count, sweeps = widened(sweeps, places, _lanes(len(seeded)))
+    count, sweeps = widened(sweeps, places, _lanes(len(seeded)), len(primal.entry.results))
     run = _Sweeps(primal.entry, sweeps.entry, chunks.written, count)
     rows = run.each(len(seeded))
     return run.program({**primal.callees, **sweeps.callees}, rows, chunks.name), table
@@ -81,7 +81,7 @@ def number_columns(
     entry = replace(entry, results=entry.results[:results] + dots)
     tangents = simplify_program(replace(tangent.program, entry=entry))
     places = tuple(range(given, given + len(wrt)))
-    count, sweeps = widened(tangents, places, _lanes(len(wrt)))
+    count, sweeps = widened(tangents, places, _lanes(len(wrt)), results)
     run = _Sweeps(primal.entry, sweeps.entry, chunks.written, count)
     rows = [list(row) for row in zip(*run.each(len(wrt)), strict=True)]
     return run.program({**primal.callees, **sweeps.callees}, rows, chunks.name), table

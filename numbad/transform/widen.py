@@ -78,14 +78,20 @@ def widen(program: ir.Program, wide: tuple[int, ...], count: int) -> tuple[ir.Pr
     return ir.Program(entry, {**program.callees, **run.functions}), dependence.results()
 
 
-def widened(program: ir.Program, wide: tuple[int, ...], count: int) -> tuple[int, ir.Program]:
-    """Return the number of lanes and the program with them: one lane if it takes no more."""
+def widened(
+    program: ir.Program, wide: tuple[int, ...], count: int, plain: int
+) -> tuple[int, ir.Program]:
+    """Return the number of lanes and the program with them: one lane if it takes no more.
+
+    The first ``plain`` results are the same in all directions and must stay without lanes.
+    """
     if count == 1:
         return 1, program
     try:
-        return count, widen(program, wide, count)[0]
+        made, have_lanes = widen(program, wide, count)
     except NotWidenable:
         return 1, program
+    return (1, program) if any(have_lanes[:plain]) else (count, made)
 
 
 def wide_type(type_: Type, count: int) -> Type:
