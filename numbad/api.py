@@ -18,7 +18,7 @@ from numbad.compilation import Compilation
 from numbad.config import config
 from numbad.ir.types import Array, tangent_type
 from numbad.parameters import Grads, Params, sole_params
-from numbad.progress import bar
+from numbad.progress import reported
 from numbad.results import as_leaf, flatten_partly, gradient_of, taker
 from numbad.seeds import array_seeds, seeds_of, zero_of
 from numbad.structure import flatten, leaves, unflatten
@@ -45,7 +45,7 @@ def gradient(
     *args: Any,
     wrt: Any = None,
     zeros: bool = False,
-    progress: bool = False,
+    progress: bool | Callable[[int, int, int, int], Any] = False,
     engine: str | None = None,
     **kwargs: Any,
 ) -> Any:
@@ -63,9 +63,11 @@ def gradient(
         Positions or names of the arguments to differentiate; all by default.
     zeros : bool
         Give zeros instead of None where there is no differentiable path.
-    progress : bool
-        Show on standard error how far the outermost loops of both sweeps are. The program is
-        compiled for it; other calls are not slower. Not with ``Params`` or the traced engine.
+    progress : bool or callable
+        Show on standard error how far the outermost loops of both sweeps are; or call
+        ``progress(loop, loops, done, total)`` ten times a second, from another thread, ``total``
+        being 0 for a loop of unknown length. The program is compiled for it; other calls are not
+        slower. Not with ``Params`` or the traced engine.
     engine : {"auto", "compiled", "traced"}, optional
         Default ``numbad.config.engine``; see ``numbad.engines``.
     **kwargs
@@ -105,7 +107,7 @@ def withgradient(
     *args: Any,
     wrt: Any = None,
     zeros: bool = False,
-    progress: bool = False,
+    progress: bool | Callable[[int, int, int, int], Any] = False,
     engine: str | None = None,
     **kwargs: Any,
 ) -> ValueAndGrad:
@@ -186,7 +188,7 @@ def _differentiated(
     wrt: tuple[int, ...],
     zeros: bool,
     engine: str | None,
-    progress: bool = False,
+    progress: bool | Callable[[int, int, int, int], Any] = False,
 ) -> tuple[Any, tuple[Any, ...], Compilation | None]:
     """Return value, gradients and the compilation, if any, that gave them."""
     values, chosen = calls.unwrap(args, wrt)
@@ -211,14 +213,14 @@ def _compiled_gradient(
     kwargs: dict[str, Any],
     chosen: tuple[int, ...],
     zeros: bool,
-    progress: bool,
+    progress: bool | Callable[[int, int, int, int], Any],
 ) -> tuple[Any, tuple[Any, ...], Compilation]:
     """As ``_differentiated``, by the compiled engine."""
     mode = "gradient with progress" if progress else "gradient"
     compilation = calls.compiled(f, values, kwargs, mode, chosen)
     flat = calls.entry_leaves(compilation, f, values, kwargs)
     write = prepare(compilation.built, f, values, kwargs)
-    with bar(compilation.reporting) if progress else nullcontext():
+    with reported(compilation.reporting, progress) if progress else nullcontext():
         found = calls.run(compilation, compilation.entry, [*flat, *array_seeds(compilation)])
     val, cotangents = _split_results(compilation, found)
     if write is not None:

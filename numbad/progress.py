@@ -1,10 +1,10 @@
-"""The bar of ``gradient(..., progress=True)``."""
+"""What ``gradient(..., progress=...)`` shows or calls."""
 
 from __future__ import annotations
 
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -13,32 +13,40 @@ _PERIOD = 0.1
 
 
 @contextmanager
-def bar(loops: int, stream: Any = None) -> Iterator[None]:
-    """Show on ``stream`` (standard error) how far the compiled code is, while the block runs.
+def reported(loops: int, report: Callable[[int, int, int, int], Any] | bool) -> Iterator[None]:
+    """Report how far the compiled code is, ten times a second, while the block runs.
 
-    Another thread reads it, so the compiled code must have released the interpreter's lock.
+    ``report`` is called with the number of the loop, the number of loops, and how many of how many
+    iterations are done (0 if that is not known beforehand), from another thread: the compiled code
+    must have released the interpreter's lock. True stands for a bar on standard error.
     """
     from numbad.kernels.progress import state, tick
 
-    out = sys.stderr if stream is None else stream
+    call = report if callable(report) else _show
     tick(0, 0, 0)
     finished = threading.Event()
 
-    def show() -> None:
+    def watch() -> None:
         while not finished.wait(_PERIOD):
-            out.write("\r" + line(loops, *state()))
-            out.flush()
+            loop, done, total = state()
+            call(loop, loops, done, total)
 
-    thread = threading.Thread(target=show, daemon=True)
+    thread = threading.Thread(target=watch, daemon=True)
     thread.start()
     try:
         yield
     finally:
         finished.set()
         thread.join()
-        loop, _, total = state()
-        out.write("\r" + line(loops, loop, total, total) + "\n")
-        out.flush()
+        loop, done, total = state()
+        call(loop, loops, total if total > 0 else done, total)
+        if call is _show:
+            sys.stderr.write("\n")
+
+
+def _show(loop: int, loops: int, done: int, total: int) -> None:
+    sys.stderr.write("\r" + line(loops, loop, done, total))
+    sys.stderr.flush()
 
 
 def line(loops: int, loop: int, done: int, total: int) -> str:

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import io
 import math
+import time
 
 import numpy as np
 import pytest
 
 import numbad
 from numbad import calls
-from numbad.progress import bar, line
+from numbad.kernels.progress import tick
+from numbad.progress import line, reported
 
 
 def steps(x, n):
@@ -67,18 +68,28 @@ def test_reports_are_made_only_on_request():
     assert "nogil=True" in text
 
 
-def test_the_bar_moves_while_the_block_runs():
-    import time
-
-    from numbad.kernels.progress import tick
-
-    out = io.StringIO()
-    with bar(1, out):
+def test_the_bar_moves_while_the_block_runs(capsys):
+    with reported(1, True):
         for k in (1, 5):
             tick(1, k, 10)
             time.sleep(0.25)
-    assert "] 1/10" in out.getvalue()
-    assert "] 5/10" in out.getvalue()
+    shown = capsys.readouterr().err
+    assert "] 1/10" in shown
+    assert "] 5/10" in shown
+
+
+def test_a_callback_gets_the_numbers():
+    seen = []
+    with reported(3, lambda *state: seen.append(state)):
+        for k in (1, 5):
+            tick(2, k, 0)
+            time.sleep(0.25)
+    assert {(2, 3, 1, 0), (2, 3, 5, 0)} <= set(seen)
+    seen.clear()
+    args = (np.linspace(0.0, 1.0, 40), 50)
+    found = numbad.gradient(steps, *args, progress=lambda *state: seen.append(state))
+    np.testing.assert_array_equal(found[0], numbad.gradient(steps, *args)[0])
+    assert seen[-1] == (2, 2, 50, 50)
 
 
 def test_where_it_is_refused():

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from numba import njit
-from scipy import integrate, optimize
+from scipy import integrate, optimize, sparse
 
 from numbad.interop import scipy as interop
 from numbad.interop.functions import Objective, VectorFunction
@@ -115,6 +115,28 @@ def test_least_squares(method):
     np.testing.assert_allclose(found.jac, plain.jac, atol=1e-5)
 
 
+@pytest.mark.parametrize("method", ["trf", "dogbox"])
+def test_sparse_least_squares(method):
+    def residuals(x, data):
+        out = np.empty(2 * x.size - 1)
+        for i in range(x.size):
+            out[i] = x[i] ** 3 - data[i]
+        for i in range(x.size - 1):
+            out[x.size + i] = 0.5 * (x[i + 1] - x[i]) * x[i]
+        return out
+
+    data = np.linspace(1.0, 8.0, 30)
+    start = np.linspace(0.5, 2.5, 30)
+    found = interop.least_squares(
+        residuals, start, args=(data,), sparsity="auto", method=method, ftol=1e-12
+    )
+    assert sparse.issparse(found.jac)
+    assert found.jac.nnz == 30 + 2 * 29
+    plain = optimize.least_squares(residuals, start, args=(data,), method=method, ftol=1e-12)
+    np.testing.assert_allclose(found.x, plain.x, rtol=1e-5)
+    np.testing.assert_allclose(found.jac.toarray(), plain.jac, atol=1e-5)
+
+
 @pytest.mark.parametrize("method", ["hybr", "lm", "broyden1"])
 def test_root(method):
     def balance(x, c):
@@ -140,6 +162,16 @@ def test_solve_ivp_agrees_with_finite_differences_of_scipy(method):
     plain = integrate.solve_ivp(robertson, (0.0, end), [1.0, 0.0, 0.0], method, **tolerances)
     np.testing.assert_allclose(with_jacobian.y[:, -1], plain.y[:, -1], rtol=1e-4)
     assert with_jacobian.nfev <= plain.nfev
+
+
+def test_solve_ivp_passes_arguments_to_the_jacobian():
+    def decay(t, y, k, target):
+        return -k * (y - target * np.cos(t)) ** 3
+
+    args = (50.0, np.array([1.0, 2.0]))
+    found = interop.solve_ivp(decay, (0.0, 1.0), [0.0, 0.5], "Radau", args=args)
+    plain = integrate.solve_ivp(decay, (0.0, 1.0), [0.0, 0.5], "Radau", args=args)
+    np.testing.assert_allclose(found.y[:, -1], plain.y[:, -1], rtol=1e-6)
 
 
 def pendulum(y, t, damping, length):
