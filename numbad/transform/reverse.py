@@ -31,6 +31,7 @@ from numbad.transform.arrays import add_into
 from numbad.transform.augment import Augmented, augment
 from numbad.transform.backward import BackwardSweep
 from numbad.transform.chains import optimised
+from numbad.transform.cleared import join_cleared
 from numbad.transform.derivatives import Derivatives
 from numbad.transform.first_writes import store_first_writes
 from numbad.transform.fuse import Fusion, Place, candidates, clear_marks, loops_behind
@@ -411,8 +412,11 @@ def _finished(program: ir.Program) -> ir.Program:
     """Return the program simplified, with its accumulations well placed."""
     program = simplify_program(program, invariants=True)
     improved = ir.Program(
-        improve_accumulations(program.entry),
-        {name: improve_accumulations(callee) for name, callee in program.callees.items()},
+        join_cleared(improve_accumulations(program.entry)),
+        {
+            name: join_cleared(improve_accumulations(callee))
+            for name, callee in program.callees.items()
+        },
     )
     improved = simplify_program(improved, invariants=True)
     entry = store_first_writes(store_products(improved.entry))
