@@ -20,6 +20,7 @@ from numbad.ir.types import Lanes, Scalar, Type, is_inexact, is_memory
 from numbad.structure import describe
 from numbad.transform.costs import DEAR
 from numbad.transform.observe import Decisions, decisions
+from numbad.vectorised import vectorised_lines
 
 # Notes stand beside lines of at most this length, and below longer ones.
 _WIDEST = 60
@@ -137,9 +138,10 @@ def explained(
         for place, more in report.notes.items():
             known = notes.setdefault(place, [])
             known += [note for note in more if note not in known]
+    vectorised = _note_vectorised(made, notes)
     title = made.emitted.text.split("\n", 1)[0].partition(" from ")[2].removesuffix(" Do not edit.")
     return Explanation(
-        title.rstrip("."), notes, tuple(tape), _vectorised(made), _source_lines(notes, found)
+        title.rstrip("."), notes, tuple(tape), vectorised, _source_lines(notes, found)
     )
 
 
@@ -200,15 +202,20 @@ def _source_lines(
     return lines
 
 
-def _vectorised(made: Compilation) -> int | None:
-    """Compile the entry and count the vectorised loops in LLVM's code."""
+def _note_vectorised(made: Compilation, notes: dict[tuple[str, int], list[Note]]) -> int | None:
+    """Compile the entry and note the lines of its vectorised loops; return how many there are."""
     flat_types = tuple(param.type for param in made.program.entry.params)
     text = numba_bridge.optimised_code(made.entry, flat_types)
-    return None if text is None else sum("vector.body" in line for line in _labels(text))
-
-
-def _labels(text: str) -> list[str]:
-    return [line for line in text.split("\n") if line and not line[0].isspace() and ":" in line]
+    if text is None:
+        return None
+    loops = vectorised_lines(text, f"numbad_{made.emitted.digest}.py")
+    for lines in loops:
+        for origin in {made.emitted.origin_map[line - 1] for line in sorted(lines)}:
+            if origin is not None:
+                known = notes.setdefault((origin.file, origin.line), [])
+                note = Note("vectorised", "in a vectorised loop")
+                known += [] if note in known else [note]
+    return len(loops)
 
 
 class _Report:

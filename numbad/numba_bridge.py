@@ -350,12 +350,25 @@ def processor() -> tuple[str, str, str]:
 
 
 def optimised_code(function: Any, types: Sequence[Type]) -> str | None:
-    """Compile a generated function for arguments of these types; return LLVM's optimised code."""
+    """Compile a generated function for arguments of these types; return LLVM's optimised code.
+
+    Its instructions tell the lines that they come from, and are otherwise the same.
+    """
     if not isinstance(function, numba.core.dispatcher.Dispatcher):
         return None
     options = {name: value for name, value in function.targetoptions.items() if name != "nopython"}
-    fresh = numba.njit(function.py_func, **options)
-    fresh._compiler.pipeline_class = function._compiler.pipeline_class
+    lines = {"debug": True, "_dbg_optnone": False, "_dbg_extend_lifetimes": False}
+    fresh = numba.njit(function.py_func, **{**options, **lines})
+    passes = function._compiler.pipeline_class
+
+    class WithLines(passes):  # type: ignore[misc, valid-type]
+        """The same passes; of the information for debuggers only places are kept."""
+
+        def __init__(self, *args: Any) -> None:
+            super().__init__(*args)
+            self.state.flags.dbg_directives_only = True
+
+    fresh._compiler.pipeline_class = WithLines
     fresh.compile(tuple(to_numba(type_) for type_ in types))
     return "\n".join(fresh.inspect_llvm().values())
 

@@ -118,5 +118,12 @@ def test_vectorised_loops_are_counted():
             total += x[i] * x[i]
         return total
 
-    found = numbad.explain(square, np.ones(100)).vectorised
-    assert found is None or found >= 1
+    report = numbad.explain(square, np.ones(100))
+    lines = {
+        place[1] - square.__code__.co_firstlineno
+        for place, notes in report.notes.items()
+        if any(note.kind == "vectorised" for note in notes)
+    }
+    assert report.vectorised is None or report.vectorised >= 1
+    assert lines <= {2, 3}
+    assert not report.vectorised or lines
