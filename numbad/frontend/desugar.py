@@ -10,7 +10,7 @@ from __future__ import annotations
 import ast
 import copy
 
-from numbad.errors import UnsupportedSyntax
+from numbad.frontend.matching import match_chain, refuse
 from numbad.frontend.names import Names
 from numbad.frontend.source import Parsed
 
@@ -35,11 +35,6 @@ _REFUSED: dict[type[ast.AST], tuple[str, str, str]] = {
         "Use an explicit test instead.",
     ),
 }
-
-
-def refuse(parsed: Parsed, node: ast.AST, what: str, why: str, remedy: str) -> UnsupportedSyntax:
-    """Make the error for a construct that cannot be differentiated."""
-    return UnsupportedSyntax(what, origin=parsed.origin(node), why=why, remedy=remedy)
 
 
 def check(parsed: Parsed, node: ast.AST) -> None:
@@ -83,7 +78,7 @@ def _desugar(parsed: Parsed, names: Names, statement: ast.stmt) -> list[ast.stmt
             kept = [target for target in targets if not isinstance(target, ast.Name)]
             return [ast.copy_location(ast.Delete(kept), statement)] if kept else []
         case ast.Match():
-            return desugar_block(parsed, names, _desugar_match(parsed, names, statement))
+            return desugar_block(parsed, names, match_chain(parsed, names, statement))
         case ast.If() | ast.For() | ast.While():
             block = copy.copy(statement)
             block.body = desugar_block(parsed, names, statement.body)
@@ -116,77 +111,3 @@ def _desugar_assert(
 def negate(test: ast.expr) -> ast.expr:
     """``not test``; comparisons are not turned round, because of nan."""
     return ast.copy_location(ast.UnaryOp(ast.Not(), test), test)
-
-
-# --- match --------------------------------------------------------------------------------------
-
-
-def _desugar_match(parsed: Parsed, names: Names, statement: ast.Match) -> list[ast.stmt]:
-    """``match`` over values as a chain of ``if``; the subject is evaluated once."""
-    subject = names.new("subject")
-    store = ast.copy_location(ast.Name(subject, ast.Store()), statement.subject)
-    first = ast.copy_location(ast.Assign([store], statement.subject), statement)
-    chain: list[ast.stmt] = []
-    for case in reversed(statement.cases):
-        chain = _desugar_case(parsed, subject, case, chain)
-    return [first, *chain]
-
-
-def _desugar_case(
-    parsed: Parsed, subject: str, case: ast.match_case, otherwise: list[ast.stmt]
-) -> list[ast.stmt]:
-    """One case: its body if it matches, else ``otherwise``."""
-    pattern = case.pattern
-    capture: str | None = None
-    if isinstance(pattern, ast.MatchAs):
-        capture = pattern.name
-        inner = pattern.pattern
-    else:
-        inner = pattern
-    test = None if inner is None else _pattern_test(parsed, subject, inner)
-    position = case.pattern
-    bind: list[ast.stmt] = []
-    if capture is not None:
-        target = ast.copy_location(ast.Name(capture, ast.Store()), position)
-        value = ast.copy_location(ast.Name(subject, ast.Load()), position)
-        bind = [ast.copy_location(ast.Assign([target], value), position)]
-        if test is not None and case.guard is not None:
-            raise refuse(
-                parsed,
-                position,
-                "A `case` with a pattern, a name and a guard cannot be differentiated.",
-                "The name stays bound when the guard fails, and the next cases are tried.",
-                "Test the guard inside the body of the case.",
-            )
-    if test is None:
-        if case.guard is None:
-            return [*bind, *case.body]
-        return [*bind, ast.copy_location(ast.If(case.guard, case.body, otherwise), position)]
-    if case.guard is not None:
-        test = ast.copy_location(ast.BoolOp(ast.And(), [test, case.guard]), position)
-    return [ast.copy_location(ast.If(test, [*bind, *case.body], otherwise), position)]
-
-
-def _pattern_test(parsed: Parsed, subject: str, pattern: ast.pattern) -> ast.expr:
-    """Condition under which the subject matches a pattern of values."""
-    name = ast.copy_location(ast.Name(subject, ast.Load()), pattern)
-    match pattern:
-        case ast.MatchValue(value):
-            return ast.copy_location(ast.Compare(name, [ast.Eq()], [value]), pattern)
-        case ast.MatchSingleton(value):
-            constant = ast.copy_location(ast.Constant(value), pattern)
-            return ast.copy_location(ast.Compare(name, [ast.Is()], [constant]), pattern)
-        case ast.MatchOr(patterns):
-            tests = [_pattern_test(parsed, subject, choice) for choice in patterns]
-            return ast.copy_location(ast.BoolOp(ast.Or(), tests), pattern)
-        case ast.MatchAs(None, None):
-            return ast.copy_location(ast.Constant(True), pattern)
-        case _:
-            raise refuse(
-                parsed,
-                pattern,
-                "A `case` that takes its subject apart cannot be differentiated.",
-                "Only numbers, strings, None, True, False, dotted names, `|` and names are "
-                "understood in `case`.",
-                "Use `if` and unpack the value by assignment.",
-            )

@@ -28,7 +28,7 @@ from dataclasses import dataclass, field
 from typing import TypeVar
 
 from numbad.frontend import guarding
-from numbad.frontend.desugar import desugar_block, negate, refuse
+from numbad.frontend.desugar import desugar_block, negate
 from numbad.frontend.jumps import (
     BREAK,
     CONTINUE,
@@ -43,6 +43,7 @@ from numbad.frontend.jumps import (
     is_small,
     is_true,
 )
+from numbad.frontend.matching import refuse
 from numbad.frontend.names import RESULT, Names
 from numbad.frontend.source import Parsed
 

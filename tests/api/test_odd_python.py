@@ -280,6 +280,37 @@ def namespace(x):
     return n.b
 
 
+def area(shape):
+    match shape:
+        case Vector(0.0, y=h):
+            return h * h
+        case Pair(x=a) if a > 1.0:
+            return a
+        case (a, b) if a > b:
+            return a - b
+        case [a, *rest, b]:
+            return a * b + len(rest) * (rest[0] if rest else 0.0)
+        case {"kind": "square" | "box", "side": side}:
+            return side * side
+        case str():
+            return 0.0
+        case other:
+            return 3.0 * other
+
+
+def taken_apart(x, y):
+    shapes = Vector(x, y), Vector(0.0, y), Pair(x), (y, x), [x, y, 3.0], "word", x
+    total = area({"kind": "box", "side": x}) + area({"kind": "ball", "side": x}["side"])
+    for shape in shapes[1:]:
+        total += area(shape)
+    match (bool(x > 0), bool(y > 1)):
+        case (True, True):
+            return total * 2.0
+        case (True, _):
+            return total * 3.0
+    return total
+
+
 def decorated_inside(x):
     def scaled(s):
         return lambda f: lambda *args: s * f(*args)
@@ -494,6 +525,13 @@ def test_what_only_the_traced_engine_runs(name):
     with pytest.raises(TypeError):
         gradient(f, *args, engine="compiled")
     check(gradient(f, *args, engine="traced"), expected)
+
+
+@pytest.mark.parametrize("point", [(2.0, 3.0), (2.0, 0.5), (0.5, 0.7), (-1.0, 2.0)])
+def test_patterns(point):
+    compiled = gradient(taken_apart, *point, engine="compiled")
+    check(compiled, gradient(taken_apart, *point, engine="traced"))
+    numbad.check_grads(taken_apart, point)
 
 
 @pytest.mark.parametrize("f", [chosen, lists_at_run_time])

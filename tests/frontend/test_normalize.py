@@ -71,14 +71,12 @@ REFUSED = {
         "computed argument",
         3,
     ),
-    "case sequence": ("match x:\n        case [a, b]:\n            pass", "takes its subject", 3),
-    "case class": ("match x:\n        case int():\n            pass", "takes its subject", 3),
     "case or name": (
-        "match x:\n        case 1 | [y]:\n            pass",
-        "takes its subject",
+        "match x:\n        case [y] | (1, y):\n            pass",
+        "patterns that bind names",
         3,
     ),
-    "case with all": ("match x:\n        case 1 as y if x:\n            pass", "and a guard", 3),
+    "case rest": ("match x:\n        case {**y}:\n            pass", "of this kind", 3),
 }
 
 
