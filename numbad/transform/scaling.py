@@ -79,8 +79,9 @@ class Scaling:
             found = arith.absorb(block, slope, cotangent)
         else:
             found = arith.multiply(block, cotangent, slope)
-        is_new = isinstance(found, ir.Var) and found not in (cotangent, slope)
-        if is_new and _is_scalable(found.type) and slope.type == found.type:
+        if not isinstance(found, ir.Var) or found in (cotangent, slope):
+            return found
+        if _is_scalable(found.type) and slope.type == found.type:
             self._products[found] = _Product(cotangent, slope, absorbing)
         return found
 
