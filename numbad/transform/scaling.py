@@ -44,6 +44,9 @@ class Scaling:
 
     def multiple(self, block: BlockBuilder, operand: ir.Operand, factor: float) -> ir.Operand:
         """Return ``factor`` times the operand."""
+        if factor == 1.0:
+            # The cotangent of a sum stays the same value, by which loops of sums are known.
+            return operand
         root, whole = operand, factor
         if isinstance(operand, ir.Var) and operand in self._multiples:
             inner, inside = self._multiples[operand]

@@ -119,3 +119,12 @@ def test_one_product_per_power():
     code = numbad.code_adjoint(lambda x: x * x * x, 2.0)
     body = [line for line in code.splitlines() if not line.strip().startswith("#")]
     assert len(re.findall(r" \* ", "\n".join(body))) == 3
+
+
+def test_a_scaled_sum_over_rows_is_one_nest() -> None:
+    def f(a):
+        return 0.5 * np.sum(np.sin(a) * a)
+
+    text = numbad.code_adjoint(f, np.ones((3, 3)))
+    assert text.count("for j in") == 1
+    numbad.check_grads(f, (np.linspace(0.1, 0.9, 6).reshape(2, 3),))
