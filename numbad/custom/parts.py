@@ -241,6 +241,17 @@ def _raise_at_run_time(builder: Builder, seeds: list[ir.Var]) -> None:
     builder.emit(ir.If(always, (last,), (), (), builder.block.origin))
 
 
+def _count_to_answer(given: Given) -> int:
+    """Return how many positional arguments there are up to the last that is not a constant."""
+    count = 0
+    answered = zip(given.inputs.inputs, given.inputs.operands, strict=True)
+    operands = [operands for each, operands in answered if each.is_answered]
+    for position, each in enumerate(operands):
+        if any(not isinstance(operand, ir.Const) for operand in each):
+            count = position + 1
+    return count
+
+
 def _never_given(builder: Builder, given: Given) -> list[Answer]:
     """Return cotangents for a backward part that always raises: it runs, and gives none of them."""
     answers: list[Answer] = []
@@ -314,6 +325,8 @@ def _cotangents(
         ]
     elif len(items) == len(present):
         chosen = list(zip(items, present, strict=True))
+    elif len(items) == _count_to_answer(given):
+        chosen = list(zip(items, entries, strict=False))
     else:
         count, wanted = len(items), len(entries)
         raise _invalid(

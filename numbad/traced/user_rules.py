@@ -77,6 +77,11 @@ def _differentiated(rule: UserRule, args: list[Any], kwargs: Any) -> Any:
     lower_leaves = joint.leaves_in(lower)
     active = [i for i, each in enumerate(leaves) if takes_part(each, level)]
     inputs = [leaves[i] for i in active]
+    needed = max(
+        position + 1
+        for position, arg in enumerate(args)
+        if any(takes_part(settle(leaf), level) for leaf in joint.leaves_in(arg))
+    )
     with beneath(level):
         # In memory of its own: what the rule keeps for later does not see later assignments.
         own = joint.mapped_leaves(lambda x: hooks.call(np.copy, x) if is_array(x) else x, lower)
@@ -105,7 +110,7 @@ def _differentiated(rule: UserRule, args: list[Any], kwargs: Any) -> Any:
                 back = hooks.call(rest, y_bar)
             else:
                 back = hooks.call(rule.backward, rest, y_bar)
-        every = _per_leaf(rule, back, args)
+        every = _per_leaf(rule, back, args, needed)
         return [None if every[i] is None else fitted(every[i], lower_leaves[i]) for i in active]
 
     def push(tangents: list[Any]) -> list[Any]:
@@ -158,8 +163,13 @@ def _given(y_bar: Any) -> Any:
     return y_bar
 
 
-def _per_leaf(rule: UserRule, back: Any, args: list[Any]) -> list[Any]:
-    """Return what ``back`` returned, one entry per number or array in the arguments."""
+def _per_leaf(rule: UserRule, back: Any, args: list[Any], needed: int) -> list[Any]:
+    """Return what ``back`` returned, one entry per number or array in the arguments.
+
+    It may stop after the last argument that is differentiated, of which there are ``needed``.
+    """
+    if isinstance(back, tuple | list) and needed <= len(back) < len(args):
+        back = (*back, *[None] * (len(args) - len(back)))
     if len(args) == 1 and not (isinstance(back, tuple) and len(back) == 1):
         back = (back,)
     if not isinstance(back, tuple | list) or len(back) != len(args):

@@ -98,3 +98,26 @@ def _(self):
 def test_cotangents_of_objects_as_tuples_and_dicts():
     assert gradient(lambda s: s.area(), Square(3.0, "s"))[0].side == 100.0
     assert gradient(lambda c: c.area(), Circle(3.0))[0].radius == 10.0
+
+
+def scaled(x, k=10.0):
+    return x * k
+
+
+@adjoint(scaled)
+def _(x, k=10.0):
+    return x * k, lambda y_bar: (y_bar * k,)
+
+
+def test_a_rule_need_not_answer_for_constants_at_the_end():
+    assert gradient(lambda x: scaled(x), 2.0) == (10.0,)
+    assert gradient(lambda x: scaled(x, k=3.0), 2.0) == (3.0,)
+    assert gradient(lambda x: scaled(x, 3.0), 2.0) == (3.0,)
+    with pytest.raises(numbad.DifferentiationError):
+        gradient(lambda x: scaled(x, x), 2.0)
+
+
+def test_derivatives_that_are_zero_are_checked():
+    with pytest.raises(AssertionError, match="forward mode"):
+        numbad.check_grads(lambda x: np.sum(numbad.dropgrad(x)), (np.array([1.0, 2.0]),))
+    numbad.check_grads(lambda x: np.sum(np.floor(x)), (np.array([1.3, 2.6]),))
