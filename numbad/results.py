@@ -14,7 +14,7 @@ from typing import Any, assert_never
 
 import numpy as np
 
-from numbad.ir.types import Array, Scalar, tangent_type
+from numbad.ir.types import Array, Scalar, Type, tangent_type
 from numbad.structure import (
     Existing,
     Leaf,
@@ -116,6 +116,19 @@ def zero_like(value: Any, leaf: Leaf) -> Any:
             return None
 
 
+def is_single(type_: Type) -> bool:
+    """Whether the type is that of a number of single precision."""
+    return isinstance(type_, Scalar) and type_.name in ("float32", "complex64")
+
+
+def _own_number(found: Any, type_: Type) -> Any:
+    """Return a number as one of single precision if the argument is one: Numba widens it."""
+    if is_single(type_) and isinstance(found, float | complex):
+        assert isinstance(type_, Scalar)
+        return np.dtype(type_.name).type(found)
+    return found
+
+
 def taker(
     cotangents: Iterator[Any], active: Iterator[bool], connected: Iterator[bool]
 ) -> Callable[[Any, Leaf], Any]:
@@ -127,7 +140,7 @@ def taker(
         is_active, is_connected = next(active), next(connected)
         if is_active:
             found = next(cotangents)
-            return found if is_connected else None
+            return _own_number(found, leaf.type) if is_connected else None
         return zero_like(value, leaf) if is_connected else None
 
     return take

@@ -21,7 +21,7 @@ import numpy as np
 from numbad.compilation import Compilation
 from numbad.ir.types import BOOL, COMPLEX128, FLOAT64, INT64, Array, Scalar
 from numbad.paths import Dependency, Parameter
-from numbad.results import record_class
+from numbad.results import is_single, record_class
 from numbad.structure import Leaf, Mapping_, Record, Sequence_, Static, Tree, leaves
 
 MISS: Any = object()
@@ -260,9 +260,13 @@ class _Results:
 
     def _tree(self, tree: Tree) -> str:
         match tree:
-            case Leaf():
+            case Leaf(type_):
                 self.position += 1
-                return self._leaf(self.position - 1)
+                text = self._leaf(self.position - 1)
+                if text == "None" or not is_single(type_):
+                    return text
+                assert isinstance(type_, Scalar)
+                return f"{self.writer.bind(np.dtype(type_.name).type)}({text})"
             case Sequence_(items, cls):
                 parts = [self._tree(item) for item in items]
                 if all(part == "None" for part in parts):

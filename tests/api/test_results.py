@@ -371,3 +371,16 @@ def test_repeated_calls_read_globals_anew(monkeypatch):
         monkeypatch.setitem(globals(), "SCALE", scale)
         for _ in range(3):
             assert gradient(scaled, 3.0) == (6.0 * scale,)
+
+
+@pytest.mark.parametrize("engine", ["compiled", "traced"])
+def test_numbers_of_single_precision(engine):
+    f = lambda x, y: abs(x) ** 2 * y
+    for x in (np.float32(3.0), np.complex64(3.0 + 4.0j)):
+        for _ in range(3):
+            x_bar, y_bar = gradient(f, x, 2.0, engine=engine)
+            assert type(x_bar) is type(x)
+            assert type(y_bar) is float
+            assert_allclose(x_bar, 4.0 * x, rtol=1e-6)
+        assert type(numbad.grad(f, engine=engine)(x, 2.0)) is type(x)
+        assert type(pullback(f, x, 2.0, engine=engine)[1](1.0)[0]) is type(x)
