@@ -1,5 +1,6 @@
 """Verbs called by functions that are differentiated themselves, against differences."""
 
+import itertools
 import math
 
 import numpy as np
@@ -146,3 +147,50 @@ def test_what_cannot_be_given_is_refused():
             lambda x: np.sum(numbad.jacobian(layer, x, order="F")[0]), POINT, engine="compiled"
         )
     assert math.isfinite(PROGRAMS["jacobian"](POINT))
+
+
+def test_work_arrays_from_outside_carry_tangents(rng):
+    work = np.zeros(3)
+
+    def energy(x):
+        for i in range(3):
+            work[i] = x[i] ** 2
+        return np.sum(work * x)
+
+    def given(x, w):
+        w[:] = x**2
+        return np.sum(w * x)
+
+    x = rng.uniform(0.5, 2.0, 3)
+    expected = 3.0 * x**2
+    np.testing.assert_allclose(numbad.jacobian(energy, x, mode="forward")[0], expected[None])
+    np.testing.assert_allclose(work, x**2)
+    np.testing.assert_allclose(numbad.hessian(energy, x), np.diag(6.0 * x), atol=1e-14)
+    slope = numbad.derivative(lambda s: energy(x * s), 1.0)
+    np.testing.assert_allclose(slope, 3.0 * np.sum(x**3))
+    by_x, by_w = numbad.jacobian(given, x, np.zeros(3), mode="forward")
+    np.testing.assert_allclose(by_x, expected[None])
+    np.testing.assert_array_equal(by_w, np.zeros((1, 3)))
+
+
+def test_three_levels_in_all_orders():
+    def forward(f, x):
+        return numbad.derivative(f, x)
+
+    def reverse(f, x):
+        return numbad.gradient(f, x)[0]
+
+    x, y, z = 0.5, 1.3, 0.7
+    p = x * y * z
+    # By z and times y it is x^2 y^2 cos p; the rest by hand.
+    expected = 4.0 * x * y * math.cos(p) - 5.0 * x**2 * y**2 * z * math.sin(p)
+    expected -= x**3 * y**3 * z**2 * math.cos(p)
+    for outer, middle, inner in itertools.product((forward, reverse), repeat=3):
+
+        def innermost(x, y, inner=inner):
+            return inner(lambda z: math.sin(x * y * z) * x, 0.7) * y
+
+        def whole(x, middle=middle, innermost=innermost):
+            return middle(lambda y: innermost(x, y), 1.3)
+
+        assert outer(whole, x) == pytest.approx(expected, rel=1e-13)
