@@ -82,7 +82,8 @@ def explain(f: Callable[..., Any], *args: Any, wrt: Any = None, **kwargs: Any) -
         Beside each line of the source: which variables are active (carry derivatives), which
         values are recorded, computed again or loaded again in the backward sweep and why, how
         loops are reversed, what is in loops that LLVM vectorised; the bytes of the tape as a
-        formula in the trip counts; how many loops of the generated code are vectorised. It prints as text and shows as a table in notebooks.
+        formula in the trip counts; how many loops of the generated code are vectorised. It prints
+        as text and shows as a table in notebooks.
 
     Raises
     ------
