@@ -7,10 +7,12 @@ Handlers of numbers are in ``builtins_numbers``, those of sequences and iterable
 from __future__ import annotations
 
 import ast
+import contextlib
 import operator
 from typing import TYPE_CHECKING, Any
 
 import numba
+import numpy as np
 
 from numbad import numba_bridge
 from numbad.frontend import (
@@ -20,6 +22,7 @@ from numbad.frontend import (
     builtins_sequences,
     classes,
 )
+from numbad.frontend.desugar import WITH, inert
 from numbad.frontend.registry import Handler, Table
 from numbad.frontend.values import (
     NONE,
@@ -259,6 +262,15 @@ def _contains(builder: Builder, args: Args, kwargs: Kwargs, node: Node) -> Value
     from numbad.frontend import operators
 
     return operators.contains(builder, args[0], args[1], node)
+
+
+@_OTHERS.handles(inert)
+def _inert(builder: Builder, args: Args, kwargs: Kwargs, node: Node) -> Value:
+    cls = classes.class_of(builder, args[0])
+    if cls is not np.errstate and cls is not contextlib.nullcontext:
+        what, why, remedy = WITH
+        builder.error(node, f"{what} cannot be differentiated.", why, remedy)
+    return NONE
 
 
 BUILTINS: dict[Any, Handler] = {

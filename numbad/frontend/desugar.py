@@ -8,18 +8,22 @@ assignments and ``del`` of names, and every statement without a derivative has b
 from __future__ import annotations
 
 import ast
+import contextlib
 import copy
+
+import numpy as np
 
 from numbad.frontend.matching import match_chain, refuse
 from numbad.frontend.names import Names
 from numbad.frontend.source import Parsed
 
+WITH = (
+    "A `with` block",
+    "What runs when the block is entered and left is hidden in an object.",
+    "Move the block to the caller, or write out what it does.",
+)
 _REFUSED: dict[type[ast.AST], tuple[str, str, str]] = {
-    ast.With: (
-        "A `with` block",
-        "What runs when the block is entered and left is hidden in an object.",
-        "Move the block to the caller, or write out what it does.",
-    ),
+    ast.With: WITH,
     ast.AsyncWith: ("`async with`", "Coroutines are not run by Numba.", "Use plain functions."),
     ast.AsyncFor: ("`async for`", "Coroutines are not run by Numba.", "Use a plain `for`."),
     ast.AsyncFunctionDef: ("`async def`", "Coroutines are not run by Numba.", "Use `def`."),
@@ -47,12 +51,28 @@ def check(parsed: Parsed, node: ast.AST) -> None:
     """
     for child in ast.walk(node):
         found = _REFUSED.get(type(child))
-        if found is not None:
+        if found is not None and not (isinstance(child, ast.With) and _may_be_inert(child)):
             what, why, remedy = found
             raise refuse(parsed, child, f"{what} cannot be differentiated.", why, remedy)
         if isinstance(child, ast.comprehension) and child.is_async:
             what, why, remedy = _REFUSED[ast.AsyncFor]
             raise refuse(parsed, child.target, f"{what} cannot be differentiated.", why, remedy)
+
+
+def _may_be_inert(node: ast.With) -> bool:
+    """Whether the contexts are named as those that change no value; ``inert`` makes sure."""
+    return all(
+        isinstance(item.context_expr, ast.Call)
+        and item.optional_vars is None
+        and ast.unparse(item.context_expr.func).split(".")[-1] in ("errstate", "nullcontext")
+        for item in node.items
+    )
+
+
+def inert(context: object) -> None:
+    """Refuse a context in which values can be others than outside; called by rewritten code."""
+    if not isinstance(context, np.errstate | contextlib.nullcontext):
+        raise TypeError("This is not a context of `np.errstate` or `contextlib.nullcontext`.")
 
 
 def desugar_block(parsed: Parsed, names: Names, body: list[ast.stmt]) -> list[ast.stmt]:
@@ -77,6 +97,14 @@ def _desugar(parsed: Parsed, names: Names, statement: ast.stmt) -> list[ast.stmt
         case ast.Delete(targets):
             kept = [target for target in targets if not isinstance(target, ast.Name)]
             return [ast.copy_location(ast.Delete(kept), statement)] if kept else []
+        case ast.With(items, body):
+            checks: list[ast.stmt] = []
+            for item in items:
+                place = item.context_expr
+                function = ast.copy_location(ast.Constant(inert), place)  # type: ignore[arg-type]
+                call = ast.copy_location(ast.Call(function, [place], []), place)
+                checks.append(ast.copy_location(ast.Expr(call), statement))
+            return [*checks, *desugar_block(parsed, names, body)]
         case ast.Match():
             return desugar_block(parsed, names, match_chain(parsed, names, statement))
         case ast.If() | ast.For() | ast.While():

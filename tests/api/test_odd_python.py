@@ -1,5 +1,6 @@
 """Python as it is written: what functions look like that were not written to be differentiated."""
 
+import contextlib
 import dataclasses
 import enum
 import functools
@@ -311,6 +312,16 @@ def taken_apart(x, y):
     return total
 
 
+def in_contexts(x, y):
+    with np.errstate(all="ignore"), contextlib.nullcontext():
+        for i in range(3):
+            with contextlib.nullcontext():
+                if i == 2:
+                    return x * y
+                x = x * y
+    return x
+
+
 def decorated_inside(x):
     def scaled(s):
         return lambda f: lambda *args: s * f(*args)
@@ -417,6 +428,7 @@ CASES = {
     "lists": (list_surgery, (1.0,), (9.0,)),
     "dicts": (dict_surgery, (1.5,), (2.0,)),
     "namespaces": (namespace, (1.0,), (2.0,)),
+    "contexts that change nothing": (in_contexts, (2.0, 3.0), (27.0, 54.0)),
     "decorators of nested functions": (decorated_inside, (2.0,), (2.0 * 50.0 + 2.0 * 100.0 + 1.0,)),
     "sorted array": (
         lambda x: sum(k * v for k, v in enumerate(sorted(x))),
@@ -557,6 +569,20 @@ def test_sorting_is_stable():
     by_array = lambda x: np.sum(x[np.argsort(y, kind="stable")] * np.arange(40.0))
     expected = np.argsort(np.argsort(y, kind="stable")).astype(float)
     check(gradient(by_array, x, engine="compiled"), (expected,))
+
+
+class errstate:
+    pass
+
+
+def test_a_context_is_not_known_by_its_name():
+    def f(x):
+        with errstate():
+            x = x * x
+        return x
+
+    with pytest.raises(TypeError, match="A `with` block"):
+        gradient(f, 2.0, engine="compiled")
 
 
 def test_typed_lists():
