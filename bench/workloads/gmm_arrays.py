@@ -128,8 +128,8 @@ WORKLOAD = Workload(
     },
     reasons={
         "hand": (
-            "it allocates the terms of a point once and passes over their cotangents once; ours does "
-            "both for each statement and point (read in the code, not timed apart)"
+            "it allocates the terms of a point once and passes over their cotangents once; ours "
+            "does both for each statement and point (read in the code, not timed apart)"
         ),
     },
 )
