@@ -109,7 +109,8 @@ WORKLOAD = Workload(
     reasons={
         "hand": (
             "each row of its scores becomes its cotangent in place; ours has an array of "
-            "cotangents beside the scores and one more for the product (read in the code, not timed apart)"
+            "cotangents beside the scores and one more for the product "
+            "(read in the code, not timed apart)"
         ),
     },
 )
