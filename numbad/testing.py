@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -57,7 +58,8 @@ def check_grads(
 
     Notes
     -----
-    Forward mode is compared with central differences at several steps, of which the best counts;
+    Forward mode is compared with central differences at several steps and their extrapolations, of
+    which the best counts;
     reverse mode with forward mode by the identity ``<y_bar, J x_dot> = <J' y_bar, x_dot>``, per
     argument, to a much tighter tolerance. A rule that is wrong in both modes *and* agrees with the
     differences along the drawn directions would pass.
@@ -203,20 +205,43 @@ def _against_differences(
     expected: list[Any],
     precision: str,
 ) -> float:
-    """Return the least relative disagreement over the steps."""
-    best = float("inf")
-    for step in _STEPS[precision]:
-        error = 0.0
-        scale = max(_size(expected), 1e-12)
+    """Return the least relative disagreement over the steps, and over pairs of steps.
+
+    Quotients of two steps are extrapolated to step zero, as if the error were quadratic.
+    """
+    steps = _STEPS[precision]
+    quotients = []
+    for step in steps:
         sides = [_shifted(f, args, trees, directions, s) for s in (step, -step)]
-        for plus, minus, tangent in zip(*sides, expected, strict=True):
-            if tangent is None or plus is None:
-                continue
-            quotient = (np.asarray(plus) - np.asarray(minus)) / (2 * step)
+        quotients.append(
+            [
+                None if tangent is None or plus is None else (plus - minus) / (2 * step)
+                for plus, minus, tangent in zip(*map(_arrays, sides), expected, strict=True)
+            ]
+        )
+    for first, second, (one, other) in zip(
+        steps, steps[1:], list(itertools.pairwise(quotients)), strict=False
+    ):
+        factor = 1.0 / ((first / second) ** 2 - 1.0)
+        quotients.append(
+            [None if a is None else b + factor * (b - a) for a, b in zip(one, other, strict=True)]
+        )
+    return min(_disagreement(quotient, expected) for quotient in quotients)
+
+
+def _arrays(values: list[Any]) -> list[Any]:
+    return [None if value is None else np.asarray(value) for value in values]
+
+
+def _disagreement(quotients: list[Any], expected: list[Any]) -> float:
+    """Return the largest difference, relative to the largest tangent."""
+    scale = max(_size(expected), 1e-12)
+    error = 0.0
+    for quotient, tangent in zip(quotients, expected, strict=True):
+        if quotient is not None:
             difference = np.abs(quotient - np.asarray(tangent))
             error = max(error, float(np.max(difference, initial=0.0)))
-        best = min(best, error / max(scale, 1.0) if scale < _SMALL else error / scale)
-    return best
+    return error / max(scale, 1.0) if scale < _SMALL else error / scale
 
 
 def _shifted(
