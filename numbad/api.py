@@ -411,6 +411,12 @@ def _compiled_pullback(
 
     def back(y_bar: Any) -> tuple[Any, ...]:
         """Return the cotangents of the arguments for the cotangent of the result."""
+        if y_bar is None:
+            return tuple(
+                gradient_of(tree, values, lambda value, leaf: None, zeros)
+                for values in (iter(flat),)
+                for tree in compilation.request.args
+            )
         seeds = seeds_of(compilation, y_bar, shapes)
         return _gradients(compilation, flat, sweep(seeds), zeros)
 

@@ -185,6 +185,9 @@ def pullback(
 
     def back(y_bar: Any) -> Grads:
         """Return the gradients for the cotangent of the result."""
+        if y_bar is None:
+            nothing = [None] * len(compilation.differentiated)
+            return Grads(params, found.gather(nothing, zeros))
         cotangents = sweep(seeds_of(compilation, y_bar, shapes))
         return Grads(params, found.gather(found.cotangents(flat, cotangents), zeros))
 

@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 
+from numbad.errors import NoRule
 from numbad.rules import registry as rules
 from numbad.traced.activity import highest, is_active, level_of, mapped, settle, strip, takes_part
 from numbad.traced.bodies import is_array
@@ -34,6 +35,12 @@ def _scalar(value: Any) -> Any:
 
 def _converted(value: Any, *names: str) -> Any:
     """Return what the first of the methods gives that the class of an object defines in Python."""
+    if isinstance(value, _TextOfNumber):
+        raise NoRule(
+            "A number is read from the text of a number that is differentiated.",
+            why="The derivative is lost in the text.",
+            remedy="Use the number itself, or numbad.dropgrad to drop the derivative on purpose.",
+        )
     if isinstance(value, Traced):
         return value
     for name in names:
@@ -401,14 +408,26 @@ def _print(*args: Any, **kwargs: Any) -> None:
     print(*(mapped(plain, each) for each in args), **kwargs)  # noqa: T201 - the user's
 
 
+class _TextOfNumber(str):
+    """Text of a number that is differentiated: it cannot become a number again."""
+
+    __slots__ = ()
+
+
+def _text(text: str, value: Any) -> str:
+    is_of_number = isinstance(value, Traced) and not is_array(value) and is_active(value)
+    return _TextOfNumber(text) if is_of_number else text
+
+
 @handles(repr)
 def _repr(value: Any) -> str:
-    return repr(mapped(plain, value))
+    return _text(repr(mapped(plain, value)), value)
 
 
 @handles(str)
 def _str(*args: Any, **kwargs: Any) -> str:
-    return str(*(mapped(plain, each) for each in args), **kwargs)
+    found = str(*(mapped(plain, each) for each in args), **kwargs)
+    return _text(found, args[0]) if args else found
 
 
 @handles(len)

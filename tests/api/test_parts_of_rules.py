@@ -121,3 +121,11 @@ def test_derivatives_that_are_zero_are_checked():
     with pytest.raises(AssertionError, match="forward mode"):
         numbad.check_grads(lambda x: np.sum(numbad.dropgrad(x)), (np.array([1.0, 2.0]),))
     numbad.check_grads(lambda x: np.sum(np.floor(x)), (np.array([1.3, 2.6]),))
+
+
+def test_no_cotangent_at_all():
+    w = np.ones(2)
+    _, back = pullback(lambda x, d: x * d["a"], 2.0, {"a": 3.0})
+    assert back(None) == (None, {"a": None})
+    _, back = pullback(lambda: np.sum(w), numbad.Params([w]))
+    assert back(None)[w] is None

@@ -174,3 +174,10 @@ class Number:
 )
 def test_objects_that_are_numbers(f, slope):
     assert gradient(f, Number(3.0))[0].v == pytest.approx(slope)
+
+
+def test_text_does_not_become_a_number_again():
+    with pytest.raises(numbad.errors.NoRule, match="text of a number"):
+        gradient(lambda x: float(str(x)) * x, 2.0)
+    assert gradient(lambda x: x * len(str(x)), 2.0) == (3.0,)
+    assert gradient(lambda x: x * float(str(numbad.dropgrad(x))), 2.0) == (2.0,)
