@@ -211,7 +211,7 @@ WORKLOAD = Workload(
         "warp": warp_factory,
     },
     reasons={
-        "hand": ("it factors the force by hand: a shorter chain to the store"),
+        "hand": ("it has no guard for a zero cotangent of the division"),
         "hand, restructured": ("rows of particles in SIMD lanes; lanes come with forward mode"),
     },
 )

@@ -92,6 +92,6 @@ WORKLOAD = Workload(
         "autograd": autograd_factory,
     },
     reasons={
-        "hand": ("it keeps x[i + 1] for the next iteration and folds the factors of 2 and 100"),
+        "hand": ("it keeps x[i + 1] for the next iteration"),
     },
 )
