@@ -13,8 +13,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from numbad.analysis import activity as activity_analysis
-from numbad.analysis.influence import influence
+from numbad.analysis.connection import connections
 from numbad.analysis.memory import Memory
 from numbad.analysis.regions import analyse as analyse_regions
 from numbad.compilation import MATRIX_MODES, PART_MODES, SPARSE_MODES, Built, Compilation, Request
@@ -143,20 +142,7 @@ def _written(function: ir.Function) -> tuple[int, ...]:
 
 
 def _paths(program: ir.Program, wrt: tuple[int, ...], outputs: tuple[int, ...]) -> tuple[bool, ...]:
-    """For each parameter at ``wrt``: whether any path leads from it to the outputs."""
-    function = program.entry
-    regions = analyse_regions(function.body, function.params)
-    memory = Memory(regions, function.params, function.results)
-    connected = activity_analysis.analyse(
-        function.body,
-        memory,
-        [function.params[position] for position in wrt],
-        [function.results[position] for position in outputs],
-        derivatives.connected,
-        casts=True,
-        influence=influence(program, derivatives.connected, casts=True),
-    )
-    return tuple(connected.is_active(function.params[position]) for position in wrt)
+    return connections(program, wrt, outputs, derivatives.connected)
 
 
 def _check_scalar_result(built: Built, verb: str = "gradient") -> None:

@@ -122,10 +122,8 @@ class Back:
         actual = _copied_operands(builder, self.walked.actual)
         found = splice(builder, made, (*actual, *seeds))
         cotangents = iter(found[len(results) :])
-        by_leaf = {
-            position: next(cotangents) if cotangent is not None else None
-            for position, cotangent in zip(self.wrt, self.reversed_.cotangents, strict=True)
-        }
+        every = tuple(range(len(results)))
+        by_leaf = self.nesting.by_leaf(self.reversed_, self.wrt, every, cotangents)
         entries: list[Value] = []
         number = 0
         for x in self.xs:

@@ -10,11 +10,12 @@ own.
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
 from numbad import markers, utilities
+from numbad.analysis.connection import connections
 from numbad.custom import declare, hooks, python_solvers
 from numbad.custom.calls import Handler as RuleHandler
 from numbad.errors import NonScalarOutput, UnsupportedSyntax
@@ -50,7 +51,7 @@ from numbad.rules.forms import ZeroDerivative
 from numbad.transform import arith
 from numbad.transform.derivatives import BARRIER, Derivatives
 from numbad.transform.forward import forward
-from numbad.transform.reverse import joint, reverse
+from numbad.transform.reverse import Reversed, joint, reverse
 
 Handler = Callable[[Builder, list[Value], dict[str, Value], ast.AST | None], Value]
 
@@ -162,16 +163,29 @@ class Nesting:
         count = len(walked.function.results)
         val = rebuilt(builder, walked.result, list(results[:count]))
         cotangents = iter(results[count:])
-        by_leaf = {
-            position: next(cotangents) if cotangent is not None else None
-            for position, cotangent in zip(wrt, reversed_.cotangents, strict=True)
-        }
+        by_leaf = self.by_leaf(reversed_, wrt, (0,), cotangents)
         entries: list[Value] = []
         number = 0
         for x in xs:
             entry, number = self.entry(builder, x, number, by_leaf, zeros)
             entries.append(entry)
         return val, TupleValue(tuple(entries))
+
+    def by_leaf(
+        self,
+        reversed_: Reversed,
+        wrt: tuple[int, ...],
+        outputs: tuple[int, ...],
+        cotangents: Iterator[ir.Operand],
+    ) -> dict[int, ir.Operand | None]:
+        """Cotangents by the leaf's number: those with any path; None where all slopes are zero."""
+        linked = connections(reversed_.program, wrt, outputs, self.derivatives.connected)
+        found: dict[int, ir.Operand | None] = {}
+        for position, cotangent, is_linked in zip(wrt, reversed_.cotangents, linked, strict=True):
+            value = next(cotangents) if cotangent is not None else None
+            if is_linked:
+                found[position] = value
+        return found
 
     def entry(
         self,
@@ -209,8 +223,6 @@ class Nesting:
         type_ = tangent_type(operand.type)
         if type_ is None or (number not in by_leaf and not zeros):
             return NONE, number + 1
-        # An argument without a slope has gradient zero here: whether there is a path at all is
-        # not worth a second answer inside compiled code.
         return OperandValue(self._zero(builder, operand, type_)), number + 1
 
     def _zero(self, builder: Builder, operand: ir.Operand, type_: Type) -> ir.Operand:

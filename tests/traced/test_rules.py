@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from numba.core.errors import NumbaError
 
 import numbad.traced.interface  # noqa: F401 - the rules are those of the whole package
 from numbad.kernels import scipy_functions
@@ -241,7 +242,7 @@ def test_zero_derivatives():
         for function in rule.names:
             try:
                 y = function(2.7)
-            except (TypeError, ValueError, AttributeError):
+            except (TypeError, ValueError, AttributeError, NumbaError):
                 continue
             if isinstance(y, float | int) and not isinstance(y, bool):
                 got = gradient(lambda x: call(function, x) * 1.0 + 0.0 * x, 2.7)
