@@ -187,8 +187,6 @@ def test_unknown_engine():
 @pytest.mark.parametrize(
     ("f", "argument"),
     [
-        (lambda d: d["a"] * 2.0, collections.OrderedDict(a=1.0)),
-        (lambda d: d["a"] * 2.0, collections.defaultdict(float, a=1.0)),
         (lambda d: d[0] * 2.0, collections.deque([1.0])),
         (lambda d: d[0] * 2.0, array.array("d", [1.0])),
         (lambda d: sum(d), {1.0, 2.0}),
