@@ -18,6 +18,8 @@ from numba.core.serialize import dumps
 
 from numbad.store import files, fingerprint
 
+_UNRESOLVED = ".numba.unresolved$"
+
 
 class MachineCode(_Cache):  # type: ignore[misc]
     """The cache of one dispatcher.
@@ -76,7 +78,7 @@ class MachineCode(_Cache):  # type: ignore[misc]
 
     def save_overload(self, sig: Any, data: Any) -> None:
         """Keep a compiled function, unless it refers to addresses of this process."""
-        if not self._is_enabled or data.lifted or data.library.has_dynamic_globals:
+        if not self._is_enabled or data.lifted or _is_bound(data.library):
             return
         name = self._name(sig, data.codegen)
         try:
@@ -85,6 +87,17 @@ class MachineCode(_Cache):  # type: ignore[misc]
             files.warn_once("unpicklable", f"Compiled code cannot be kept ({error}).")
             return
         files.write(name, payload)
+
+
+def _is_bound(library: Any) -> bool:
+    """Whether compiled code holds addresses that only the process that compiled it fills in.
+
+    Besides dynamic globals these are the slots through which a function of a recursion calls one
+    that was not compiled yet: Numba fills them when it has compiled both, and not when it loads
+    them, so that the call would go nowhere.
+    """
+    slots = (variable.name for variable in library._final_module.global_variables)
+    return library.has_dynamic_globals or any(name.startswith(_UNRESOLVED) for name in slots)
 
 
 def keep_machine_code(function: Any, digest: str) -> None:

@@ -343,3 +343,43 @@ def test_processes_share_the_cache(store):
     outputs.append(start().communicate(timeout=200)[0].split("\n"))
     assert [lines[0] for lines in outputs] == [expected] * 3
     assert outputs[-1][1] == "False"
+
+
+RECURSIVE = """
+import numbad
+
+def power(x, n):
+    return 1.0 if n == 0 else x * power(x, n - 1)
+
+def even(x, n):
+    return x if n == 0 else x * odd(x, n - 1)
+
+def odd(x, n):
+    return 2.0 if n == 0 else x + even(x, n - 1)
+
+print(
+    numbad.gradient(lambda x: power(x, 3), 5.0),
+    numbad.gradient(power, 5.0, 3),
+    numbad.gradient(even, 5.0, 4),
+    numbad.hessian(lambda x: odd(x, 3), 5.0),
+)
+"""
+
+
+def test_recursion_in_a_second_process(tmp_path):
+    script = tmp_path / "recursive.py"
+    script.write_text(RECURSIVE)
+    environment = os.environ | {"NUMBAD_CACHE_DIR": str(tmp_path / "cache")}
+    once, again = (
+        subprocess.run(
+            [sys.executable, str(script)],
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        for _ in range(2)
+    )
+    assert once.returncode == again.returncode == 0
+    assert once.stdout == again.stdout
+    assert once.stdout.startswith("(75.0,) (75.0, None)")
