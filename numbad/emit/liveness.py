@@ -3,7 +3,8 @@
 A value interferes with every value that is still needed just after it is assigned, except with the
 value it is a copy of. Assignments are the printed ones: definitions, the copies that enter,
 continue and leave loops, and those that end the branches of an ``If``. Copies that stand together
-happen at once. Sets of values are bit masks over the values' positions in order of definition.
+happen at once. A copy that leaves a value undefined assigns it only where it is given a zero. Sets
+of values are bit masks over the values' positions in order of definition.
 """
 
 from __future__ import annotations
@@ -23,10 +24,15 @@ class Interference:
     order : position of every value that needs a name, by order of definition
     rows : for each position, mask of the values found to interfere (one direction is enough)
     unneeded : results of loops and branches that nobody reads afterwards; they are not assigned
+    without_value : values that a copy leaves undefined, each with the mask of those needed then
     """
 
-    def __init__(self, function: ir.Function, plan: Plan) -> None:
+    def __init__(
+        self, function: ir.Function, plan: Plan, given_zero: frozenset[ir.Var] = frozenset()
+    ) -> None:
         self.plan = plan
+        self.given_zero = given_zero
+        self.without_value: list[tuple[ir.Var, int]] = []
         self.order: dict[ir.Var, int] = {}
         self.rows: list[int] = []
         self.unneeded: set[ir.Var] = set()
@@ -165,10 +171,15 @@ class Interference:
         needed = [(target, source) for target, source in copies if live & self._bit(target)]
         self.unneeded.update(target for target, _ in copies if not live & self._bit(target))
         before = live
+        for target, _ in needed:
+            before &= ~self._bit(target)
         for target, source in needed:
             if not isinstance(source, ir.Undefined):
                 self._assign(target, live, source)
-            before &= ~self._bit(target)
+            elif target in self.given_zero:
+                self._assign(target, live)
+            else:
+                self.without_value.append((target, before))
         return before | self._uses(tuple(source for _, source in needed))
 
     def _block(self, block: ir.Block, live: int) -> int:

@@ -41,15 +41,26 @@ class Names:
     ----------
     name : Python name of each value
     unneeded : results that are not assigned because nobody reads them
+    shared : values that a copy leaves undefined while another value of the same name is needed
     """
 
     name: dict[ir.Var, str] = field(default_factory=dict)
     unneeded: set[ir.Var] = field(default_factory=set)
+    shared: set[ir.Var] = field(default_factory=set)
 
 
-def assign_names(function: ir.Function, plan: Plan, reserved: set[str]) -> Names:
-    """Choose the names of the function's values; ``reserved`` ones are taken."""
-    interference = Interference(function, plan)
+def assign_names(
+    function: ir.Function,
+    plan: Plan,
+    reserved: set[str],
+    given_zero: frozenset[ir.Var] = frozenset(),
+) -> Names:
+    """Choose the names of the function's values.
+
+    ``reserved`` names are taken. Values in ``given_zero`` are assigned a zero where a copy leaves
+    them undefined; the others are not assigned there.
+    """
+    interference = Interference(function, plan, given_zero)
     classes = _Classes(interference)
     for edges in _edges(function.body):
         for target, source in edges:
@@ -137,7 +148,12 @@ class _Classes:
             taken.setdefault(name, []).append(entry)
             chosen[k] = name
         names = {var: chosen[self.find(var)] for var in self.order}
-        return Names(names, self.interference.unneeded)
+        shared = {
+            var
+            for var, needed in self.interference.without_value
+            if any(entry.members & needed for entry in taken[names[var]])
+        }
+        return Names(names, self.interference.unneeded, shared)
 
     def _free_name(
         self,

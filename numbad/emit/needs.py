@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from numbad.emit.folding import Plan
-from numbad.emit.names import Names
+from numbad.emit.names import Names, assign_names
 from numbad.emit.references import References
 from numbad.ir import nodes as ir
 from numbad.ir.types import Tuple
@@ -47,6 +47,23 @@ def _needs_name(fn: Any) -> bool:
 
 def _is_plain(value: Any) -> bool:
     return value is None or isinstance(value, str | bytes | bool | int | float | complex | tuple)
+
+
+def name_values(function: ir.Function, plan: Plan, reserved: set[str]) -> tuple[Names, set[str]]:
+    """Choose the names of the function's values, and tell which of them are first given a zero.
+
+    A value that a copy leaves undefined may share its name with one that is needed at that time,
+    as where a loop assigns what was computed in front of it. If such a name has to be given a zero
+    there, the zero would be read in place of the other value, and the names are chosen again.
+    """
+    given_zero: frozenset[ir.Var] = frozenset()
+    while True:
+        names = assign_names(function, plan, reserved, given_zero)
+        zeros = names_without_value(function, plan, names)
+        overwriting = {var for var in names.shared if names.name[var] in zeros}
+        if not overwriting:
+            return names, zeros
+        given_zero |= overwriting
 
 
 def names_without_value(function: ir.Function, plan: Plan, names: Names) -> set[str]:

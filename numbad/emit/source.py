@@ -14,8 +14,7 @@ from typing import assert_never
 
 from numbad.emit.expressions import TERNARY, ExpressionPrinter
 from numbad.emit.folding import Plan, count_uses, plan_folding
-from numbad.emit.names import Names, assign_names
-from numbad.emit.needs import RESERVED, names_without_value
+from numbad.emit.needs import RESERVED, name_values
 from numbad.emit.references import References
 from numbad.ir import nodes as ir
 from numbad.ir.types import INT64, is_memory
@@ -48,7 +47,8 @@ class _FunctionPrinter:
     def __init__(self, function: ir.Function, references: References, plain_division: bool) -> None:
         self.function = function
         self.plan: Plan = plan_folding(function)
-        self.names: Names = assign_names(function, self.plan, references.names() | RESERVED)
+        reserved = references.names() | RESERVED
+        self.names, self.given_zero = name_values(function, self.plan, reserved)
         self.print = ExpressionPrinter(self.plan, self.names.name, references, plain_division)
         self.references = references
         self.uses = count_uses(function)
@@ -56,7 +56,6 @@ class _FunctionPrinter:
         self.depth = 1
         self.shown: tuple[str, int] | None = None
         self.placeholders = 0
-        self.given_zero = names_without_value(function, self.plan, self.names)
 
     def run(self, decorator: str) -> Text:
         function = self.function
