@@ -39,8 +39,9 @@ def product(x, v):
         here = x[i]
         b = x[i + 1] - here * here
         b_dot = v[i + 1] - 2.0 * here * v[i]
+        following = 200.0 * b_dot  # before the store, so that LLVM vectorises
         out[i] = carry + v[i] * (2.0 - 400.0 * b) - 400.0 * here * b_dot
-        carry = 200.0 * b_dot
+        carry = following
     out[n - 1] = carry
     return out
 

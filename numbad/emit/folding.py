@@ -152,7 +152,9 @@ class _Folder:
     def _simultaneous(self, body: ir.Block, carried: tuple[ir.Carried, ...]) -> tuple[ir.Var, ...]:
         """Next values that read best in the assignment that ends the body, ``a, b = b, a + b``.
 
-        They are those of carried values whose old value is still needed after the new one is known.
+        They are those of carried values whose old value is still needed after the new one is known,
+        unless it is needed for a store: LLVM vectorises such a loop only if it meets the new value
+        before it.
         """
         last_use: dict[ir.Var, int] = {}
         defined: dict[ir.Var, int] = {}
@@ -169,10 +171,12 @@ class _Folder:
             value = item.next
             if not isinstance(value, ir.Var) or value.name not in ("", item.inner.name):
                 continue
-            if value in defined and (
-                item.inner in direct - {value} or last_use.get(item.inner, -1) > defined[value]
-            ):
-                chosen[value] = item
+            if value not in defined:
+                continue
+            is_needed = last_use.get(item.inner, -1) > defined[value]
+            if item.inner in direct - {value} or is_needed:
+                if not (is_needed and _is_stored(item.inner, body, defined[value])):
+                    chosen[value] = item
         inners = {item.inner: item for item in carried}
         settled = False
         while not settled:
@@ -258,6 +262,22 @@ class _Folder:
             is_cheap(expr) and all(t.cheap for t in taken),
             length,
         )
+
+
+def _is_stored(value: ir.Var, body: ir.Block, after: int) -> bool:
+    """Return whether the body stores something made of the value behind the given position."""
+    made: set[ir.Operand] = {value}
+    for position, statement in enumerate(body):
+        match statement:
+            case ir.Let(target, expr):
+                if not made.isdisjoint(expr_operands(expr)):
+                    made.add(target)
+            case ir.Store() | ir.Accumulate():
+                if position > after and not made.isdisjoint(operands(statement)):
+                    return True
+            case _:
+                pass
+    return False
 
 
 def _tuple_width(value: ir.Var) -> int:
