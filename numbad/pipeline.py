@@ -34,6 +34,7 @@ from numbad.numba_bridge import compiler_lock
 from numbad.store import fingerprint
 from numbad.structure import Leaf, Mapping_, Record, Sequence_, Static, Tree, leaves
 from numbad.transform import effects
+from numbad.transform.ahead import compute_ahead
 from numbad.transform.barriers import without_barriers
 from numbad.transform.compressed import compressed_columns, compressed_rows
 from numbad.transform.derivatives import Derivatives
@@ -426,7 +427,8 @@ def _executable(program: ir.Program) -> ir.Program:
 
 
 def _placed(function: ir.Function) -> ir.Function:
-    return version_broadcasts(accumulate_products(without_barriers(function)))
+    placed = version_broadcasts(accumulate_products(without_barriers(function)))
+    return compute_ahead(placed) if config.vector_math else placed
 
 
 _CARRIED_OPTIONS = ("fastmath", "error_model", "boundscheck", "nogil")

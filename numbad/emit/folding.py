@@ -174,9 +174,10 @@ class _Folder:
             if value not in defined:
                 continue
             is_needed = last_use.get(item.inner, -1) > defined[value]
-            if item.inner in direct - {value} or is_needed:
-                if not (is_needed and _is_stored(item.inner, body, defined[value])):
-                    chosen[value] = item
+            if is_needed and _is_stored(item.inner, body, defined[value]):
+                continue
+            if is_needed or item.inner in direct - {value}:
+                chosen[value] = item
         inners = {item.inner: item for item in carried}
         settled = False
         while not settled:

@@ -38,6 +38,7 @@ from numbad.transform.arrays import total
 from numbad.transform.augment import Augmented
 from numbad.transform.custom import emit_backward
 from numbad.transform.derivatives import Derivatives
+from numbad.transform.guards import guarded
 from numbad.transform.tape import counter
 from numbad.transform.values import Scope, Values
 
@@ -253,14 +254,7 @@ class BackwardSweep:
         inner = Scope(region, block.nested())
         inner.known[statement.index] = index
         inner.counter = counter(inner.block, index, start, step)
-        carried, finals = self._loop_body(statement.carried, inner)
-        block.emit(
-            ir.For(
-                index, first, last, backward_step, carried, inner.block.block(), statement.origin
-            )
-        )
-        for operand, final in finals:
-            self.accumulate(operand, final, scope)
+        self._reversed_loop(statement, index, (first, last, backward_step), inner, scope)
 
     def _while(self, position: int, statement: ir.While, scope: Scope) -> None:
         region = self.regions.child(scope.region, position, "body")
@@ -275,15 +269,27 @@ class BackwardSweep:
         inner.known[inner_count] = index
         inner.counter = index
         first = arith.sub_int(block, count, arith.ONE)
-        carried, finals = self._loop_body(statement.carried, inner)
         minus_one = ir.Const(-1, INT64)
-        block.emit(
-            ir.For(
-                index, first, minus_one, minus_one, carried, inner.block.block(), statement.origin
-            )
-        )
+        self._reversed_loop(statement, index, (first, minus_one, minus_one), inner, scope)
+
+    def _reversed_loop(
+        self,
+        statement: ir.For | ir.While,
+        index: ir.Var,
+        bounds: tuple[ir.Operand, ir.Operand, ir.Operand],
+        inner: Scope,
+        scope: Scope,
+    ) -> None:
+        """Emit the reversed loop over ``bounds``, whose body goes to ``inner``."""
+        results = (item.result for item in statement.carried)
+        entering = [self.cotangents[each] for each in results if each in self.cotangents]
+        carried, finals = self._loop_body(statement.carried, inner)
+        loop = ir.For(index, *bounds, carried, inner.block.block(), statement.origin)
+        blocks = [each.block for each in self.values.scopes]
+        behind = guarded(loop, entering, blocks, scope.block)
         for operand, final in finals:
-            self.accumulate(operand, final, scope)
+            value = behind.get(final, final) if isinstance(final, ir.Var) else final
+            self.accumulate(operand, value, scope)
 
     def _has_outgoing(self, carried: tuple[ir.Carried, ...]) -> bool:
         return any(item.result in self.cotangents for item in carried)

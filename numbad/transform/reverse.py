@@ -30,6 +30,7 @@ from numbad.transform.accumulations import improve_accumulations
 from numbad.transform.arrays import add_into
 from numbad.transform.augment import Augmented, augment
 from numbad.transform.backward import BackwardSweep
+from numbad.transform.branches import join_branches
 from numbad.transform.chains import optimised
 from numbad.transform.cleared import join_cleared
 from numbad.transform.derivatives import Derivatives
@@ -412,16 +413,17 @@ def _finished(program: ir.Program) -> ir.Program:
     """Return the program simplified, with its accumulations well placed."""
     program = simplify_program(program, invariants=True)
     improved = ir.Program(
-        join_cleared(improve_accumulations(program.entry)),
-        {
-            name: join_cleared(improve_accumulations(callee))
-            for name, callee in program.callees.items()
-        },
+        _improved(program.entry),
+        {name: _improved(callee) for name, callee in program.callees.items()},
     )
     improved = simplify_program(improved, invariants=True)
     entry = store_first_writes(store_products(improved.entry))
     callees = {name: store_products(callee) for name, callee in improved.callees.items()}
     return replace(improved, entry=entry, callees=callees)
+
+
+def _improved(function: ir.Function) -> ir.Function:
+    return join_cleared(improve_accumulations(join_branches(function)))
 
 
 def split(reversed_: Reversed, name: str) -> tuple[ir.Program, ir.Program] | None:
