@@ -20,7 +20,7 @@ def _joined(block: ir.Block) -> ir.Block:
             case ir.If(then=then, orelse=orelse):
                 branch = replace(statement, then=_joined(then), orelse=_joined(orelse))
                 before = out[-1] if out else None
-                if isinstance(before, ir.If) and before.condition == branch.condition:
+                if isinstance(before, ir.If) and _is_same(before, branch):
                     out[-1] = _both(before, branch)
                 else:
                     out.append(branch)
@@ -31,6 +31,12 @@ def _joined(block: ir.Block) -> ir.Block:
             case _:
                 out.append(statement)
     return tuple(out)
+
+
+def _is_same(first: ir.If, second: ir.If) -> bool:
+    """Whether the second goes the way of the first, which comes to its end."""
+    raises = any(isinstance(statement, ir.Raise) for statement in visit.walk((first,)))
+    return first.condition == second.condition and not raises
 
 
 def _both(first: ir.If, second: ir.If) -> ir.If:
