@@ -128,6 +128,8 @@ class Formulas:
         match self.regions.definition.get(array):
             case ir.Let(_, ir.Alloc(shape)) | ir.Let(_, ir.Reshape(_, shape)):
                 return self.number(shape[axis], known)
+            case ir.Let(_, ir.Component(inner)):
+                return self._extent(inner, axis, known)
             case ir.Let(_, ir.Transpose(inner, axes)):
                 return self._extent(inner, axes[axis], known)
             case _:

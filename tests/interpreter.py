@@ -197,7 +197,7 @@ class Interpreter:
             case ir.Shape(array, axis):
                 memory = values[array.id]
                 return memory.shape[axis] if isinstance(memory, np.ndarray) else len(memory)
-            case ir.Subview() | ir.Transpose() | ir.Reshape():
+            case ir.Subview() | ir.Transpose() | ir.Component() | ir.Reshape():
                 return self.view(expr, values)
             case ir.Alloc():
                 return self.allocate(expr, type_, values)
@@ -233,6 +233,8 @@ class Interpreter:
                 return base[tuple(self.index_item(item, values) for item in index)]
             case ir.Transpose(_, axes):
                 return base.transpose(*axes, *range(len(axes), base.ndim))
+            case ir.Component(_, name):
+                return getattr(base, name)
             case ir.Reshape(_, shape):
                 assert isinstance(expr.array.type, Array)
                 result = base.reshape((*self.operands(shape, values), *element(expr.array.type)[1]))

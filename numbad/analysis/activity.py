@@ -130,6 +130,7 @@ def analyse(  # noqa: PLR0913 - options by keyword
                 | ir.Pop(array)
                 | ir.Subview(array)
                 | ir.Transpose(array)
+                | ir.Component(array)
                 | ir.Reshape(array)
                 | ir.Reserve(array)
                 | ir.Release(array),

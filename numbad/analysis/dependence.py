@@ -216,6 +216,7 @@ class Links:
                 ir.Load(array)
                 | ir.Subview(array)
                 | ir.Transpose(array)
+                | ir.Component(array)
                 | ir.Reshape(array)
                 | ir.Pop(array)
                 | ir.Reserve(array)

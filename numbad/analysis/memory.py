@@ -143,7 +143,13 @@ class Memory:
     def _base(self, var: ir.Var) -> ir.Var:
         while True:
             match self._regions.definition.get(var):
-                case ir.Let(_, ir.Subview(array) | ir.Transpose(array) | ir.Reshape(array)):
+                case ir.Let(
+                    _,
+                    ir.Subview(array)
+                    | ir.Transpose(array)
+                    | ir.Component(array)
+                    | ir.Reshape(array),
+                ):
                     var = array
                 case _:
                     return var
@@ -208,7 +214,7 @@ class Memory:
         if is_memory(target.type):
             self._find(target)
         match expr:
-            case ir.Subview(array) | ir.Transpose(array) | ir.Reshape(array):
+            case ir.Subview(array) | ir.Transpose(array) | ir.Component(array) | ir.Reshape(array):
                 self._unify(target, array)
             case ir.Load(array) | ir.Pop(array):
                 if is_memory(target.type):

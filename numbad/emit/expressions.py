@@ -143,6 +143,8 @@ class ExpressionPrinter:
                 if axes == tuple(reversed(range(len(axes)))):
                     return f"{base}.T", ATOM
                 return f"{base}.transpose(({', '.join(map(str, axes))}))", ATOM
+            case ir.Component(array, name):
+                return f"{self.operand(array, ATOM)}.{name}", ATOM
             case ir.Reshape(array, shape):
                 return f"{self.operand(array, ATOM)}.reshape({self._tuple(shape)})", ATOM
             case ir.Alloc(shape, fill, purpose):

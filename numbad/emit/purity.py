@@ -67,7 +67,14 @@ def is_cheap(expr: ir.Expr) -> bool:
 def reads_memory(expr: ir.Expr) -> tuple[ir.Operand, ...]:
     """Return the memory whose contents the value of the expression depends on."""
     match expr:
-        case ir.Subview() | ir.Transpose() | ir.Reshape() | ir.Cast() | ir.MakeTuple():
+        case (
+            ir.Subview()
+            | ir.Transpose()
+            | ir.Component()
+            | ir.Reshape()
+            | ir.Cast()
+            | ir.MakeTuple()
+        ):
             return ()
         case ir.TupleItem():
             return ()
@@ -91,7 +98,13 @@ class Memory:
 
     def _define(self, target: ir.Var, expr: ir.Expr) -> None:
         match expr:
-            case ir.Subview(array) | ir.Transpose(array) | ir.Reshape(array) | ir.Cast(array):
+            case (
+                ir.Subview(array)
+                | ir.Transpose(array)
+                | ir.Component(array)
+                | ir.Reshape(array)
+                | ir.Cast(array)
+            ):
                 self._bases[target] = array
             case ir.Alloc(purpose=purpose):
                 self._fresh.add(target)

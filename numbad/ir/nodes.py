@@ -137,6 +137,14 @@ class Transpose:
 
 
 @dataclass(frozen=True, slots=True)
+class Component:
+    """``array.real`` or ``array.imag`` (``name``) of a complex array: shares memory."""
+
+    array: Var
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
 class Reshape:
     """``array.reshape(shape)`` of a contiguous array, no -1 in ``shape``: shares memory."""
 
@@ -225,6 +233,7 @@ Expr = (
     | Shape
     | Subview
     | Transpose
+    | Component
     | Reshape
     | Alloc
     | MakeTuple

@@ -136,6 +136,8 @@ def expression_text(expr: ir.Expr) -> str:
             return f"view {operand_text(array)}[{', '.join(map(_index_text, view_index))}]"
         case ir.Transpose(array, axes):
             return f"transpose({operand_text(array)}, {', '.join(map(str, axes))})"
+        case ir.Component(array, name):
+            return f"{name}({operand_text(array)})"
         case ir.Reshape(array, shape):
             return f"reshape({_operands((array, *shape))})"
         case ir.Alloc(shape, fill, purpose):

@@ -120,6 +120,13 @@ def is_complex(type_: Type) -> bool:
     return type_ in COMPLEXES
 
 
+def real_type(type_: Scalar) -> Scalar:
+    """Type of the real part of numbers of a type."""
+    if not is_complex(type_):
+        return type_
+    return FLOAT32 if type_ == COMPLEX64 else FLOAT64
+
+
 def is_inexact(type_: Type) -> bool:
     """Whether the type is a real or complex floating-point scalar (or lanes)."""
     return is_real(type_) or is_complex(type_)

@@ -19,11 +19,13 @@ from numbad.ir.types import (
     INT64,
     Array,
     List,
+    Scalar,
     Stack,
     Tuple,
     Type,
     is_integer,
     is_memory,
+    real_type,
     tangent_type,
 )
 from numbad.ir.visit import expr_operands
@@ -283,6 +285,12 @@ class _Verifier:
                 self._expect(
                     self._array(target).dtype == self._array(array).dtype, "wrong element type"
                 )
+            case ir.Component(array, name):
+                self._expect(name in ("real", "imag"), f"unknown component {name!r}")
+                whole, part = self._array(array), self._array(target)
+                self._expect(part.ndim == whole.ndim, "wrong number of dimensions")
+                found = isinstance(whole.dtype, Scalar) and real_type(whole.dtype)
+                self._expect(part.dtype == found, "wrong element type")
             case ir.Reshape(array, shape):
                 self._integers(shape, "the extent")
                 self._expect(self._array(target).ndim == len(shape), "wrong number of dimensions")

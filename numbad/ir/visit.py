@@ -41,7 +41,7 @@ def expr_operands(expr: ir.Expr) -> tuple[ir.Operand, ...]:
             return (value,)
         case ir.Load(array, index):
             return (array, *index)
-        case ir.Shape(array, _) | ir.Transpose(array, _) | ir.Pop(array):
+        case ir.Shape(array, _) | ir.Transpose(array, _) | ir.Component(array, _) | ir.Pop(array):
             return (array,)
         case ir.Subview(array, view_index):
             return (array, *_index_operands(view_index))
@@ -106,6 +106,8 @@ def map_expr(expr: ir.Expr, mapping: Mapping) -> ir.Expr:
             return ir.Shape(_memory(mapping, array), axis)
         case ir.Transpose(array, axes):
             return ir.Transpose(_memory(mapping, array), axes)
+        case ir.Component(array, name):
+            return ir.Component(_memory(mapping, array), name)
         case ir.Pop(array):
             return ir.Pop(_memory(mapping, array))
         case ir.Subview(array, view_index):

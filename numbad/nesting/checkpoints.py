@@ -155,7 +155,7 @@ def _source(builder: Builder, operand: ir.Operand) -> ir.Operand | None:
         return None
     while isinstance(operand, ir.Var):
         match builder.definitions.get(operand.id):
-            case ir.Subview(array) | ir.Transpose(array) | ir.Reshape(array):
+            case ir.Subview(array) | ir.Transpose(array) | ir.Component(array) | ir.Reshape(array):
                 operand = array
             case ir.Cast(inner):
                 operand = inner

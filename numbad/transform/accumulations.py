@@ -107,7 +107,9 @@ class _Improver:
         found: set[AliasClass] = set()
         for inner in visit.walk((statement,)):
             match inner:
-                case ir.Let(_, ir.Shape() | ir.Subview() | ir.Transpose() | ir.Reshape()):
+                case ir.Let(
+                    _, ir.Shape() | ir.Subview() | ir.Transpose() | ir.Component() | ir.Reshape()
+                ):
                     continue
                 case _:
                     for operand in visit.operands(inner):
@@ -177,7 +179,9 @@ class _Improver:
             match statement:
                 case ir.Accumulate():
                     continue
-                case ir.Let(_, ir.Shape() | ir.Subview() | ir.Transpose() | ir.Reshape()):
+                case ir.Let(
+                    _, ir.Shape() | ir.Subview() | ir.Transpose() | ir.Component() | ir.Reshape()
+                ):
                     continue
                 case _:
                     operands = visit.operands(statement) + visit.region_results(statement)

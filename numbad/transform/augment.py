@@ -352,7 +352,7 @@ class _Augmenter:
     def _companion(self, target: ir.Var, expr: ir.Expr, block: BlockBuilder) -> None:
         """Define the shadow of memory that ``expr`` makes or selects."""
         match expr:
-            case ir.Subview() | ir.Transpose() | ir.Reshape() | ir.Select():
+            case ir.Subview() | ir.Transpose() | ir.Component() | ir.Reshape() | ir.Select():
                 mapped = visit.map_expr(expr, self._map_memory)
                 block.emit(ir.Let(self._define(target), mapped, block.origin))
             case ir.Load() | ir.Pop():

@@ -201,7 +201,7 @@ class _Joiner:
                 uses.can_raise = uses.can_raise or bool(memories) or _divides(expr)
             case ir.Select() | ir.Cast() | ir.Shape() | ir.Alloc():
                 pass
-            case ir.Subview() | ir.Transpose() | ir.Reshape():
+            case ir.Subview() | ir.Transpose() | ir.Component() | ir.Reshape():
                 uses.can_raise = True
             case _:
                 uses.is_fixed = True

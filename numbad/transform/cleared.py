@@ -103,7 +103,9 @@ class _Joiner:
         found: set[AliasClass] = set()
         for inner in visit.walk((statement,)):
             match inner:
-                case ir.Let(_, ir.Shape() | ir.Subview() | ir.Transpose() | ir.Reshape()):
+                case ir.Let(
+                    _, ir.Shape() | ir.Subview() | ir.Transpose() | ir.Component() | ir.Reshape()
+                ):
                     continue
                 case _:
                     for operand in visit.operands(inner) + visit.region_results(inner):

@@ -73,6 +73,8 @@ class _Folder:
             match self.made.get(expr.array):
                 case ir.Transpose(array, axes):
                     expr = ir.Shape(array, axes[expr.axis])
+                case ir.Component(array):
+                    expr = ir.Shape(array, expr.axis)
                 case ir.Call(np.dot, (ir.Var() as left, ir.Var() as right)) if _is_matrix(
                     left
                 ) and _is_matrix(right):

@@ -349,7 +349,9 @@ class _Forward:
                 type_ = tangent_type(target.type)
                 assert type_ is not None
                 self._set(target, arith.cast(out, self.tangent(value), type_))
-            case ir.Load() | ir.Subview() | ir.Transpose() | ir.Reshape() | ir.Pop():
+            case (
+                ir.Load() | ir.Subview() | ir.Transpose() | ir.Component() | ir.Reshape() | ir.Pop()
+            ):
                 self._let(target, visit.map_expr(expr, self._map_memory), out)
             case ir.Reserve(stack, count):
                 self._let(target, ir.Reserve(self._memory_tangent(stack), count, True), out)

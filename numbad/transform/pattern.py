@@ -312,7 +312,7 @@ class _Pattern:
                 out.let_existing(self._define(target), ir.Reserve(self._memory(stack), count, True))
             case ir.Alloc(shape, fill):
                 out.let_existing(self._define(target), self._allocation(target, shape, fill))
-            case ir.Shape() | ir.MakeTuple() | ir.TupleItem() | ir.Invoke():
+            case ir.Component() | ir.Shape() | ir.MakeTuple() | ir.TupleItem() | ir.Invoke():
                 raise UnsupportedSyntax(
                     f"the sparsity pattern of `{type(expr).__name__}` cannot be found.",
                     origin=statement.origin,

@@ -347,7 +347,14 @@ class Scheduler:
                 return Recipe(cost(fn), sources)
             case ir.Select() | ir.Cast():
                 return Recipe(0.3, sources)
-            case ir.MakeTuple() | ir.TupleItem() | ir.Subview() | ir.Transpose() | ir.Reshape():
+            case (
+                ir.MakeTuple()
+                | ir.TupleItem()
+                | ir.Subview()
+                | ir.Transpose()
+                | ir.Component()
+                | ir.Reshape()
+            ):
                 return Recipe(0.2, sources)
             case ir.Shape(array) if isinstance(array.type, Array):
                 return Recipe(0.1, sources)

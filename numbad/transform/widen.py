@@ -356,6 +356,7 @@ class _Function:
                 ir.Load()
                 | ir.Subview()
                 | ir.Transpose()
+                | ir.Component()
                 | ir.Reshape()
                 | ir.Pop()
                 | ir.NewStack()

@@ -233,9 +233,9 @@ def _updated(
     if len(part.dims) > len(dims):
         builder.type_error(node, "The result has more axes than the array it is stored in.")
     type_ = result_type(builder, fn, (array.type, operand_type(part, value)))
-    assert isinstance(type_, Array)
-    assert isinstance(type_.dtype, Scalar)
-    dtype = type_.dtype
+    # Numbers in an array without axes give a number.
+    dtype = type_.dtype if isinstance(type_, Array) else type_
+    assert isinstance(dtype, Scalar)
     part = without_repetition(builder, consume(builder, part), dims)
     how = check_fits(builder, part.dims, dims)
 

@@ -98,13 +98,13 @@ def transposed(builder: Builder, array: Value, node: Node) -> Value:
 
 @attribute("real")
 def real_part(builder: Builder, array: Value, node: Node) -> Value:
-    """``a.real``, as a copy where the array is complex."""
+    """``a.real``: shares memory."""
     return real(builder, [array], {}, node)
 
 
 @attribute("imag")
 def imaginary_part(builder: Builder, array: Value, node: Node) -> Value:
-    """``a.imag``, as a copy."""
+    """``a.imag``: shares memory with a complex array."""
     return imag(builder, [array], {}, node)
 
 
@@ -199,7 +199,7 @@ def flatten(builder: Builder, args: list[Value], kwargs: dict[str, Value], node:
     a, order = bind(builder, "flatten", "a order", args, kwargs, node)
     _only_c_order(builder, order, node)
     lazy = to_lazy(builder, a, node)
-    array = settle_lazy(builder, lazy) if lazy.stored is None else copy_elements(builder, lazy)
+    array = settle_lazy(builder, lazy) if lazy.is_new else copy_elements(builder, lazy)
     return value_of(reshape(builder, array, [None]))
 
 

@@ -32,7 +32,7 @@ from numbad.frontend.values import (
     Value,
 )
 from numbad.ir import nodes as ir
-from numbad.ir.types import BOOL, COMPLEX128, FLOAT64, INT64, Array, List, Scalar, Type, is_complex
+from numbad.ir.types import BOOL, COMPLEX128, FLOAT64, INT64, Array, List, Scalar, Type
 
 if TYPE_CHECKING:
     from numbad.frontend.builder import Builder
@@ -236,10 +236,3 @@ def _from_range(builder: Builder, value: RangeValue, dtype: Scalar | None) -> ir
 
     nest(builder, (count,), body)
     return array
-
-
-def real_type(type_: Scalar) -> Scalar:
-    """Type of the real part of numbers of a type."""
-    if not is_complex(type_):
-        return type_
-    return Scalar("float32") if type_.name == "complex64" else FLOAT64

@@ -160,7 +160,7 @@ def _array(builder: Builder, value: Value, dtype: Value, node: Node, *, copy: bo
         type_ = dtype_of(builder, dtype, lazy.dtype, node)
         if type_ != lazy.dtype:
             return convert_to(builder, value, type_, node)
-        if not copy or lazy.stored is None:
+        if not copy or lazy.is_new:
             return value
         return value_of(copy_elements(builder, lazy, _copy_layout(lazy.type)))
     if is_convertible(builder, value):
@@ -228,7 +228,7 @@ def copy(builder: Builder, args: list[Value], kwargs: dict[str, Value], node: No
     a, order = bind(builder, "copy", "a order", args, kwargs, node)
     lazy = to_lazy(builder, a, node)
     layout = _order(builder, order, node) if is_given(order) else _copy_layout(lazy.type)
-    if lazy.stored is None and is_arraylike(a) and lazy.type.layout == layout:
+    if lazy.is_new and is_arraylike(a) and lazy.type.layout == layout:
         return a
     return value_of(copy_elements(builder, lazy, layout))
 

@@ -17,7 +17,7 @@ from numbad.frontend.arrays.keys import constant_key, operand_key
 from numbad.frontend.arrays.support import ONE, ZERO, Index, arithmetic, both, integer, select
 from numbad.ir import nodes as ir
 from numbad.ir.build import BlockBuilder
-from numbad.ir.types import Array
+from numbad.ir.types import Array, Scalar, real_type
 
 if TYPE_CHECKING:
     from numbad.frontend.builder import Builder
@@ -155,7 +155,9 @@ def may_overlap(builder: Builder, first: ir.Var, second: ir.Var) -> bool:
     """Whether two arrays, of which one is written, may share memory."""
     assert isinstance(first.type, Array)
     assert isinstance(second.type, Array)
-    if first.type.dtype != second.type.dtype:
+    dtypes = first.type.dtype, second.type.dtype
+    assert isinstance(dtypes[0], Scalar) and isinstance(dtypes[1], Scalar)
+    if real_type(dtypes[0]) != real_type(dtypes[1]):
         return False
     one, other = facts_of(builder, first), facts_of(builder, second)
     root = first if one is None else one.root

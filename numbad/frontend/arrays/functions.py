@@ -11,16 +11,17 @@ import numpy as np
 from numbad.frontend.arrays import operations
 from numbad.frontend.arrays.access import variable_of
 from numbad.frontend.arrays.assignment import assign
-from numbad.frontend.arrays.convert import dtype_of, promote, real_type, to_array, to_lazy
+from numbad.frontend.arrays.convert import dtype_of, promote, to_array, to_lazy
 from numbad.frontend.arrays.lazy import LazyValue
 from numbad.frontend.arrays.operations import choose, combine, is_operand
 from numbad.frontend.arrays.registry import HANDLERS, Handler, handles, method
 from numbad.frontend.arrays.signature import bind, is_given
 from numbad.frontend.arrays.subscripts import nonzero
 from numbad.frontend.arrays.support import Node, number_of, truth, value_of
+from numbad.frontend.arrays.views import component
 from numbad.frontend.values import BoundMethod, OperandValue, StaticValue, TupleValue, Value
 from numbad.ir import nodes as ir
-from numbad.ir.types import Array, Scalar, is_complex, is_inexact
+from numbad.ir.types import Array, Scalar, is_complex, is_inexact, real_type
 
 if TYPE_CHECKING:
     from numbad.frontend.builder import Builder
@@ -134,13 +135,13 @@ def _elementwise(builder: Builder, fn: Callable[..., Any], args: list[Value], no
 
 @handles(np.real)
 def real(builder: Builder, args: list[Value], kwargs: dict[str, Value], node: Node) -> Value:
-    """``np.real``, as a copy."""
+    """``np.real``: shares memory with an array."""
     return _part(builder, np.real, args[0], node)
 
 
 @handles(np.imag)
 def imag(builder: Builder, args: list[Value], kwargs: dict[str, Value], node: Node) -> Value:
-    """``np.imag``, as a copy."""
+    """``np.imag``: shares memory with a complex array."""
     return _part(builder, np.imag, args[0], node)
 
 
@@ -154,7 +155,15 @@ def _part(builder: Builder, fn: Callable[..., Any], value: Value, node: Node) ->
         zero = builder.cast(builder.constant(0), dtype)
         return elements_of(builder, [value], dtype, lambda item: zero, node)
     part = real_type(dtype)
-    return elements_of(builder, [value], part, lambda item: builder.call(fn, item, type=part), node)
+    lazy = elements_of(builder, [value], part, lambda item: builder.call(fn, item, type=part), node)
+    whole = to_lazy(builder, value, node).stored
+    if whole is not None:
+        assert isinstance(lazy, LazyValue)
+        name = "real" if fn is np.real else "imag"
+        assert isinstance(whole.type, Array)
+        lazy.array_type = Array(part, whole.type.ndim, "A", whole.type.readonly)
+        lazy.view = lambda: component(builder, whole, name)
+    return lazy
 
 
 @handles(np.angle)

@@ -55,11 +55,22 @@ class LazyValue(OperandValue):
 
     ``cost`` counts scalar operations roughly: an operand that broadcasting repeats is evaluated
     beforehand if it is dear. ``stored`` is the array of the elements once it has been settled.
+    ``view`` makes that array if the elements are not to be computed: they are parts of another's.
     To code that knows nothing of array expressions it is an array: reading ``operand`` evaluates
     the expression, at that point of the program.
     """
 
-    __slots__ = ("__weakref__", "array_type", "builder", "cost", "dims", "one", "sources", "stored")
+    __slots__ = (
+        "__weakref__",
+        "array_type",
+        "builder",
+        "cost",
+        "dims",
+        "one",
+        "sources",
+        "stored",
+        "view",
+    )
 
     __setattr__ = object.__setattr__
 
@@ -79,6 +90,12 @@ class LazyValue(OperandValue):
         self.sources = sources
         self.cost = cost
         self.stored: ir.Var | None = None
+        self.view: Callable[[], ir.Var] | None = None
+
+    @property
+    def is_new(self) -> bool:
+        """Whether settling it makes an array that shares its memory with no other."""
+        return self.stored is None and self.view is None
 
     @property
     def operand(self) -> ir.Operand:
@@ -287,6 +304,10 @@ def settle_lazy(builder: Builder, lazy: LazyValue, name: str = "") -> ir.Var:
     """Return an array that holds the elements of an expression."""
     _consume(builder, [lazy])
     if lazy.stored is not None:
+        return lazy.stored
+    if lazy.view is not None:
+        lazy.stored = lazy.view()
+        lazy.sources = ()
         return lazy.stored
     return _store_elements(builder, lazy, name)
 

@@ -21,7 +21,7 @@ from numbad.frontend.arrays.lazy import copy_elements, of_array
 from numbad.frontend.arrays.subscripts import FULL, At, Item
 from numbad.frontend.arrays.support import ONE, Node, arithmetic, let
 from numbad.ir import nodes as ir
-from numbad.ir.types import Array
+from numbad.ir.types import Array, Scalar, real_type
 
 if TYPE_CHECKING:
     from numbad.frontend.builder import Builder
@@ -125,6 +125,16 @@ def transpose(builder: Builder, array: ir.Var, axes: Sequence[int] | None = None
     type_ = Array(array.type.dtype, ndim, layout, array.type.readonly)
     view = let(builder, type_, ir.Transpose(array, order))
     note_view(builder, view, array, tuple(base[axis] for axis in order), ("transpose", order))
+    return view
+
+
+def component(builder: Builder, array: ir.Var, name: str) -> ir.Var:
+    """Return ``array.real`` or ``array.imag`` of a complex array."""
+    assert isinstance(array.type, Array)
+    assert isinstance(array.type.dtype, Scalar)
+    type_ = Array(real_type(array.type.dtype), array.type.ndim, "A", array.type.readonly)
+    view = let(builder, type_, ir.Component(array, name))
+    note_view(builder, view, array, array_dims(builder, array), name)
     return view
 
 
