@@ -64,6 +64,8 @@ class Builder(Emitter):
         Bindings of names and contents of objects at this point.
     node : ast.AST
         The expression or statement being walked: the place of errors.
+    is_compiled : bool
+        Whether the function being walked is one that Numba compiles, or called by one.
     """
 
     def __init__(self, session: Any, *, is_rule: bool = False) -> None:
@@ -92,6 +94,7 @@ class Builder(Emitter):
         self.guarded_attempts: set[Any] = set()
         self.thrown_codes: list[tuple[type[BaseException], tuple[ir.Operand, ...]]] = []
         self.raises_on_zero = True
+        self.is_compiled = False
         self.tables: dict[Any, Any] = {}
         self.is_incomplete = False
         self.nest_level = 1

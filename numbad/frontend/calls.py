@@ -150,9 +150,11 @@ def _resolved(
                     return functions.call_python(builder, other, None, args, kwargs, node)
             args, result_type = _converted(builder, callee, args)
             declared = None
+            outside = builder.is_compiled
             if numba_bridge.dispatcher_function(found) is not None:
                 types = callee.locals.items()
                 declared = {name: numba_bridge.from_numba(type_) for name, type_ in types}
+                builder.is_compiled = True
             result = functions.call_python(
                 builder,
                 callee.target,
@@ -162,6 +164,7 @@ def _resolved(
                 node,
                 declared,
             )
+            builder.is_compiled = outside
             return (
                 result if result_type is None else bindings.converted(builder, result, result_type)
             )

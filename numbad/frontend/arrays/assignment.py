@@ -8,7 +8,7 @@ is written is safe, anything else that may share memory with the target is evalu
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from numbad.frontend.arrays.access import (
@@ -35,6 +35,7 @@ from numbad.frontend.arrays.lazy import (
     is_arraylike,
     nest,
     of_array,
+    settle_lazy,
     settle_pending,
     sources_of,
     without_repetition,
@@ -57,7 +58,7 @@ from numbad.frontend.arrays.support import (
     truth,
     value_of,
 )
-from numbad.frontend.arrays.views import subview
+from numbad.frontend.arrays.views import check_writable, subview
 from numbad.frontend.values import OperandValue, Value
 from numbad.ir import nodes as ir
 from numbad.ir.types import BOOL, Array, Scalar
@@ -69,7 +70,7 @@ if TYPE_CHECKING:
 def setitem(builder: Builder, array: Value, index: Value, value: Value, node: Node = None) -> None:
     """Do ``array[index] = value``."""
     variable = variable_of(builder, array)
-    _check_writable(builder, variable, node)
+    check_writable(builder, variable, node)
     mask = _whole_mask(variable, index)
     if mask is not None and not _has_axes(builder, value, node):
         _fill_mask(builder, variable, mask, to_lazy(builder, value, node), node)
@@ -93,10 +94,18 @@ def write(
         assign(builder, subview(builder, array, subscript.items, node), value)
 
 
-def assign(builder: Builder, target: ir.Var, value: LazyValue) -> None:
-    """Store the elements of an expression into all elements of an array."""
+def assign(builder: Builder, target: ir.Var, value: LazyValue, *, in_order: bool = False) -> None:
+    """Store the elements of an expression into all elements of an array.
+
+    With ``in_order`` one after the other: an element that was stored is read by those after it.
+    """
+    check_writable(builder, target)
     assert isinstance(target.type, Array)
-    value = _independent(builder, target, value)
+    if in_order:
+        consume(builder, value)
+        settle_pending(builder)
+    else:
+        value = _independent(builder, target, value)
     dims = array_dims(builder, target)
     how = check_fits(builder, value.dims, dims)
     leading = (ZERO,) * max(len(value.dims) - len(dims), 0)
@@ -106,7 +115,27 @@ def assign(builder: Builder, target: ir.Var, value: LazyValue) -> None:
         builder.store(target, index, element(builder, value, own))
         return values
 
-    nest(builder, dims, body, order=target.type.layout)
+    nest(builder, dims, body, order="C" if in_order else target.type.layout)
+
+
+def reads_as_it_writes(builder: Builder, target: ir.Var, args: Sequence[Value], node: Node) -> bool:
+    """Whether storing in ``target`` what is computed from the arguments disturbs them.
+
+    Where they overlap, NumPy reads all of them first. Functions that Numba compiles compute array
+    expressions first, but read arrays as they go.
+    """
+    frame = builder.frame
+    module = "" if frame is None else str(frame.code.globals.get("__name__", ""))
+    if not builder.is_compiled or module.partition(".")[0] == "numbad":
+        return False
+    found = False
+    for arg in args:
+        lazy = to_lazy(builder, arg, node)
+        if lazy.stored is not None and lazy.stored.id != target.id:
+            found = found or may_overlap(builder, lazy.stored, target)
+        elif any(may_overlap(builder, each.array, target) for each in lazy.sources):
+            settle_lazy(builder, lazy)
+    return found
 
 
 def _independent(
@@ -211,16 +240,18 @@ def update(
     builder: Builder, fn: Callable[..., Any], array: ir.Var, value: Value, node: Node
 ) -> None:
     """Store ``array op value`` into the array, element by element."""
-    _check_writable(builder, array, node)
+    check_writable(builder, array, node)
     operator_ = IN_PLACE.get(fn, fn)
+    in_order = False
     if operator_ in NOT_ELEMENTWISE:
         result = binary(builder, operator_, value_of(array), value, node)
         lazy = to_lazy(builder, result, node)
     else:
+        in_order = reads_as_it_writes(builder, array, [value], node)
         lazy = _updated(builder, operator_, array, value, node)
     if len(lazy.dims) > len(array_dims(builder, array)):
         builder.type_error(node, "The result has more axes than the array it is stored in.")
-    assign(builder, array, lazy)
+    assign(builder, array, lazy, in_order=in_order)
 
 
 def _updated(
@@ -266,7 +297,7 @@ def augmented_item(
 ) -> None:
     """Do ``array[index] op= value``; repeated places of an integer array are written once."""
     variable = variable_of(builder, array)
-    _check_writable(builder, variable, node)
+    check_writable(builder, variable, node)
     operator_ = IN_PLACE.get(fn, fn)
     mask = _whole_mask(variable, index)
     if mask is not None and not is_arraylike(value):
@@ -302,13 +333,3 @@ def _update_mask(
         builder.store(array, index, on_elements(builder, fn, (old, number), dtype))
 
     where_mask(builder, array, mask, act)
-
-
-def _check_writable(builder: Builder, array: ir.Var, node: Node) -> None:
-    assert isinstance(array.type, Array)
-    if array.type.readonly:
-        builder.error(
-            node,
-            f"`{array.name or 'The array'}` is read-only, so it cannot be written to.",
-            remedy="Write to a copy of it.",
-        )

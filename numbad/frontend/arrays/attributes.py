@@ -28,7 +28,7 @@ from numbad.frontend.arrays.registry import attribute, handles, method
 from numbad.frontend.arrays.signature import bind, is_given, static_axes, static_axis
 from numbad.frontend.arrays.subscripts import FULL, At, Item
 from numbad.frontend.arrays.support import Index, Node, arithmetic, integer, is_none, value_of
-from numbad.frontend.arrays.views import contiguous, reshape, subview, transpose
+from numbad.frontend.arrays.views import contiguous, reshape, reshaped, subview, transpose
 from numbad.frontend.values import StaticValue, TupleValue, Value, is_array
 from numbad.ir import nodes as ir
 from numbad.ir.types import Array, Scalar
@@ -162,7 +162,7 @@ def np_reshape(builder: Builder, args: list[Value], kwargs: dict[str, Value], no
     )
     _only_c_order(builder, order, node)
     wanted = _lengths(builder, shape if is_given(shape) else newshape, node)
-    return value_of(reshape(builder, to_array(builder, a, node), wanted))
+    return value_of(reshaped(builder, to_array(builder, a, node), wanted))
 
 
 @method("reshape")
@@ -174,7 +174,7 @@ def reshape_method(
     _only_c_order(builder, kwargs.get("order"), node)
     wanted = shape[0] if len(shape) == 1 else TupleValue(tuple(shape))
     variable = variable_of(builder, array)
-    return value_of(reshape(builder, variable, _lengths(builder, wanted, node)))
+    return value_of(reshaped(builder, variable, _lengths(builder, wanted, node)))
 
 
 def _only_c_order(builder: Builder, order: Value | None, node: Node) -> None:

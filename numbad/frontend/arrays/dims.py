@@ -56,11 +56,15 @@ class Facts:
 
 @dataclass(eq=False)
 class ArrayState:
-    """What this package remembers during one build."""
+    """What this package remembers during one build.
+
+    ``copied`` are arrays of our own whose memory NumPy might share with another array.
+    """
 
     facts: dict[int, Facts] = field(default_factory=dict)
     pending: list[tuple[BlockBuilder, weakref.ref[Any]]] = field(default_factory=list)
     parameters: set[int] = field(default_factory=set)
+    copied: set[int] = field(default_factory=set)
 
 
 _states: weakref.WeakKeyDictionary[Any, ArrayState] = weakref.WeakKeyDictionary()

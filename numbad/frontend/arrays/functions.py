@@ -10,7 +10,7 @@ import numpy as np
 
 from numbad.frontend.arrays import operations
 from numbad.frontend.arrays.access import variable_of
-from numbad.frontend.arrays.assignment import assign
+from numbad.frontend.arrays.assignment import assign, reads_as_it_writes
 from numbad.frontend.arrays.convert import dtype_of, promote, to_array, to_lazy
 from numbad.frontend.arrays.lazy import LazyValue
 from numbad.frontend.arrays.operations import choose, combine, is_operand
@@ -38,9 +38,10 @@ def _ufunc_handler(ufunc: np.ufunc) -> Handler:
         if extra:
             builder.error(node, f"`np.{ufunc.__name__}` is not supported with `{extra[0]}=`.")
         if out is not None and is_given(out):
-            result = operations.apply(builder, ufunc, args, node)
             target = variable_of(builder, out)
-            assign(builder, target, to_lazy(builder, result, node))
+            in_order = reads_as_it_writes(builder, target, args, node)
+            result = operations.apply(builder, ufunc, args, node)
+            assign(builder, target, to_lazy(builder, result, node), in_order=in_order)
             return value_of(target)
         if not any(is_operand(builder, arg) for arg in args):
             return NotImplemented  # type: ignore[no-any-return]

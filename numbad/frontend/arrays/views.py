@@ -12,8 +12,10 @@ from numbad.frontend.arrays.dims import (
     Dims,
     array_dims,
     dim_of,
+    facts_of,
     known_dim,
     note_view,
+    state,
     total,
 )
 from numbad.frontend.arrays.keys import add_key
@@ -144,6 +146,50 @@ def contiguous(builder: Builder, array: ir.Var) -> ir.Var:
     if array.type.layout == "C":
         return array
     return copy_elements(builder, of_array(builder, array))
+
+
+def reshaped(builder: Builder, array: ir.Var, lengths: Sequence[ir.Operand | None]) -> ir.Var:
+    """Return what the user sees as ``array.reshape(lengths)``.
+
+    NumPy shares the memory of an array that is not contiguous where its strides allow that, and
+    copies it elsewhere. Here it is shared if axes of length one are all that changes. A copy is
+    remembered: ``check_writable`` refuses to write to it.
+    """
+    assert isinstance(array.type, Array)
+    if array.type.layout == "C":
+        return reshape(builder, array, lengths)
+    own = array_dims(builder, array)
+    ones = [isinstance(length, ir.Const) and length.value == 1 for length in lengths]
+    kept = [length for length, is_one in zip(lengths, ones, strict=True) if not is_one]
+    if len(kept) == len(own) and all(
+        length is None or dim_of(builder, length).key == dim.key
+        for length, dim in zip(kept, own, strict=True)
+    ):
+        return subview(builder, array, [ir.NewAxis() if is_one else FULL for is_one in ones])
+    result = reshape(builder, array, lengths)
+    if array.type.layout == "A":
+        facts = facts_of(builder, result)
+        state(builder).copied.add(result.id if facts is None else facts.root.id)
+    return result
+
+
+def check_writable(builder: Builder, array: ir.Var, node: Node = None) -> None:
+    """Refuse to write to an array that is read-only or that stands for another."""
+    assert isinstance(array.type, Array)
+    if array.type.readonly:
+        builder.error(
+            node,
+            f"`{array.name or 'The array'}` is read-only, so it cannot be written to.",
+            remedy="Write to a copy of it.",
+        )
+    facts = facts_of(builder, array)
+    if facts is not None and facts.root.id in state(builder).copied:
+        builder.error(
+            node,
+            f"`{array.name or 'The array'}` is written to, and may share memory with the array that"
+            " it was reshaped from, which is not contiguous.",
+            remedy="Write to a copy of it, or reshape a contiguous array.",
+        )
 
 
 def reshape(builder: Builder, array: ir.Var, lengths: Sequence[ir.Operand | None]) -> ir.Var:
