@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any, NoReturn
 
+from numbad import messages
 from numbad.emit.emitted import Emitted
 from numbad.errors import CompilationFailed
 from numbad.ir.origin import Origin
@@ -85,6 +86,7 @@ def raise_at_origin(error: BaseException, emitted: Emitted) -> NoReturn:
         The module.
     """
     name = f"numbad_{emitted.digest}.py"
+    described = messages.described(error)
     line = None
     trace = error.__traceback__
     while trace is not None:
@@ -93,9 +95,9 @@ def raise_at_origin(error: BaseException, emitted: Emitted) -> NoReturn:
         trace = trace.tb_next
     origin = _origin(line, emitted) if line is not None else None
     if origin is None:
-        raise error
+        raise described
     # Code that does nothing but raise, at the user's line of the user's file.
     text = "\n" * (origin.line - 1) + "raise error"
     code = compile(text, origin.file, "exec").replace(co_name=emitted.entry_name)
-    exec(code, {"error": error.with_traceback(None)})
+    exec(code, {"error": described.with_traceback(None)})
     raise AssertionError("the line above raises")

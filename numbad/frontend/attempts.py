@@ -19,11 +19,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from numbad import messages
 from numbad.frontend import bindings, loops, merging, statements
 from numbad.frontend.jumps import Attempt
 from numbad.frontend.sequences import describe, select
 from numbad.frontend.signals import DeadEnd, Thrown
-from numbad.frontend.values import NONE, OperandValue, StaticValue, Value
+from numbad.frontend.values import NONE, Conflict, OperandValue, StaticValue, Value
 from numbad.ir import nodes as ir
 from numbad.ir.types import INT64
 
@@ -31,6 +32,12 @@ if TYPE_CHECKING:
     from numbad.frontend.builder import Builder
 
 Exceptions = tuple[type[BaseException], ...]
+
+_UNKNOWN_ARGUMENTS = (
+    "An exception with arguments that are computed is looked at, or raised again.",
+    "What it was made with is known only at run time.",
+    "Test for the condition instead, or keep the number in a variable.",
+)
 
 
 @dataclass(slots=True)
@@ -160,16 +167,51 @@ def _is_one_of(
 
 
 def _run_handler(builder: Builder, handler: ast.ExceptHandler, handling: Handling) -> None:
+    if handler.name is not None and len(handling.codes) > 1 and _reads(handler, handler.name):
+        _run_each(builder, handler, handling)
+        return
     if handler.name is not None:
-        thrown = [builder.thrown_codes[code - 1] for code in handling.codes]
-        exception, args = thrown[0] if thrown else (Exception, ())
-        known = [arg.value for arg in args if isinstance(arg, ir.Const)]
-        bindings.assign(builder, handler.name, StaticValue(exception(*known)), handler)
+        bindings.assign(builder, handler.name, _caught(builder, handling), handler)
     outer, builder.handling = builder.handling, handling
     try:
         statements.run_block(builder, handler.body)
     finally:
         builder.handling = outer
+
+
+def _reads(handler: ast.ExceptHandler, name: str) -> bool:
+    """Whether a handler looks at the exception."""
+    return any(
+        isinstance(child, ast.Name) and child.id == name
+        for statement in handler.body
+        for child in ast.walk(statement)
+    )
+
+
+def _run_each(builder: Builder, handler: ast.ExceptHandler, handling: Handling) -> None:
+    """Walk a handler once for each exception that it may be given."""
+    first, *others = handling.codes
+
+    def one() -> Value:
+        _run_handler(builder, handler, Handling(handling.thrown, (first,)))
+        return NONE
+
+    def rest() -> Value:
+        _run_handler(builder, handler, Handling(handling.thrown, tuple(others)))
+        return NONE
+
+    chosen = _is_one_of(builder, handling.thrown, (first,), is_all=False)
+    merging.branch(builder, chosen, one, rest)
+
+
+def _caught(builder: Builder, handling: Handling) -> Value:
+    """The exception that a handler is given."""
+    if not handling.codes:
+        return StaticValue(Exception())
+    exception, args = builder.thrown_codes[handling.codes[0] - 1]
+    if any(isinstance(arg, ir.Undefined) for arg in args):
+        return Conflict(_UNKNOWN_ARGUMENTS[1])
+    return StaticValue(exception(*(arg.value for arg in args if isinstance(arg, ir.Const))))
 
 
 def _classes(builder: Builder, handler: ast.ExceptHandler) -> Exceptions:
@@ -252,6 +294,16 @@ def throw(
     return True
 
 
+def throw_if(
+    builder: Builder, condition: ir.Operand, exception: type[BaseException], message: str
+) -> bool:
+    """Throw to a handler if a condition holds; False if nothing catches the class."""
+    from numbad import numba_bridge
+
+    args = (ir.Const(message, numba_bridge.string_type()),)
+    return catcher(builder, exception) is not None and throw(builder, exception, args, condition)
+
+
 def throw_again(builder: Builder, node: ast.AST) -> None:
     """Walk ``raise`` without an exception."""
     handling = builder.handling
@@ -260,6 +312,8 @@ def throw_again(builder: Builder, node: ast.AST) -> None:
 
     def chain(codes: Sequence[int]) -> Value:
         exception, args = builder.thrown_codes[codes[0] - 1]
+        if any(isinstance(arg, ir.Undefined) for arg in args):
+            builder.error(node, *_UNKNOWN_ARGUMENTS)
         if len(codes) == 1:
             raise_(builder, exception, args)
             return NONE
@@ -276,9 +330,17 @@ def throw_again(builder: Builder, node: ast.AST) -> None:
     chain(handling.codes)
 
 
+def unknown(arg: ir.Operand) -> ir.Operand:
+    """Stand for an argument of an exception that is known only at run time."""
+    return ir.Undefined(arg.type)
+
+
 def raise_(builder: Builder, exception: type[BaseException], args: Sequence[ir.Operand]) -> None:
     """Walk ``raise``: to a handler, or out of the program."""
-    constants = tuple(arg for arg in args if isinstance(arg, ir.Const))
+    constants = tuple(
+        arg if isinstance(arg, ir.Const) and not messages.is_plan(arg.value) else unknown(arg)
+        for arg in args
+    )
     if throw(builder, exception, constants):
         return
     bindings.settle_pending(builder)

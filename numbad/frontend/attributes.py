@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import ast
+import enum
 import functools
+import inspect
 import types as python_types
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +25,7 @@ from numbad.frontend.values import (
     RangeValue,
     RecordObject,
     Ref,
+    SliceValue,
     StaticValue,
     SuperValue,
     TupleValue,
@@ -65,6 +68,9 @@ def getattr_(builder: Builder, value: Value, name: str, node: ast.AST | None) ->
             return BuiltinMethod(value, name)
         case RangeValue(start, stop, step) if name in ("start", "stop", "step"):
             return OperandValue({"start": start, "stop": stop, "step": step}[name])
+        case SliceValue(first, last, stride) if name in ("start", "stop", "step"):
+            bound = {"start": first, "stop": last, "step": stride}[name]
+            return StaticValue(None) if bound is None else OperandValue(bound)
         case OptionalValue(is_none, inner):
             builder.raise_if(
                 is_none, AttributeError, f"'NoneType' object has no attribute '{name}'"
@@ -186,15 +192,29 @@ def _class_attribute(
 
             if numba_bridge.dispatcher_function(found) is not None:
                 return BoundMethod(value, StaticValue(found))
+            if _written_in_python(found, "__get__"):
+                own = StaticValue(type(found).__get__)
+                return builder.apply(
+                    own, [builder.static(found), value, StaticValue(cls)], {}, node
+                )
             if hasattr(type(found), "__get__"):
                 return None
             return builder.live.attribute(StaticValue(cls, (("object", cls),)), name)
 
 
+def _written_in_python(descriptor: object, slot: str) -> bool:
+    """Whether a class attribute has a special method that can be walked."""
+    return isinstance(getattr(type(descriptor), slot, None), python_types.FunctionType)
+
+
 def _of_record(
     builder: Builder, ref: Ref, contents: RecordObject, name: str, node: ast.AST | None
 ) -> Value:
-    if name in contents.names:
+    described = inspect.getattr_static(contents.cls, name, None)
+    is_described = _written_in_python(described, "__set__") and _written_in_python(
+        described, "__get__"
+    )
+    if name in contents.names and not is_described:
         found = contents.items[contents.names.index(name)]
         if isinstance(found, Conflict):
             builder.type_error(
@@ -219,6 +239,8 @@ def _of_static(builder: Builder, value: StaticValue, name: str, node: ast.AST | 
     found = value.value
     if isinstance(found, list | dict):
         return BuiltinMethod(value, name)
+    if isinstance(found, enum.Enum) and name in ("value", "name", "_value_", "_name_"):
+        return builder.static(getattr(found, name))
     cls = type(found)
     is_instance = not isinstance(
         found, type | python_types.ModuleType | python_types.FunctionType
@@ -232,6 +254,29 @@ def _of_static(builder: Builder, value: StaticValue, name: str, node: ast.AST | 
         return builder.live.attribute(value, name)
     except AttributeError:
         builder.error(node, sentence(f"{describe(builder, value)} has no attribute `{name}`."))
+
+
+def set_field(builder: Builder, owner: Value, name: str, value: Value, node: ast.AST) -> None:
+    """Do ``owner.__dict__[name] = value``."""
+    if isinstance(owner, Ref) and isinstance(builder.state.heap[owner.id], RecordObject):
+        builder.check_mutable(owner, node)
+        _store_field(builder, owner, name, value)
+        return
+    fields = builder.attribute(owner, "__dict__", node)
+    builder.setitem(fields, builder.static(name), value, node)
+
+
+def _store_field(builder: Builder, owner: Ref, name: str, value: Value) -> None:
+    contents = builder.state.heap[owner.id]
+    assert isinstance(contents, RecordObject)
+    value = bindings.settled(builder, value, name)
+    if isinstance(value, OperandValue):
+        value = OperandValue(builder.name_operand(value.operand, name))
+    fields = dict(zip(contents.names, contents.items, strict=True))
+    fields[name] = value
+    builder.state.heap[owner.id] = RecordObject(
+        contents.cls, tuple(fields), tuple(fields.values()), contents.shared
+    )
 
 
 def setattr_(
@@ -255,25 +300,22 @@ def setattr_(
             if not is_forced and isinstance(method, python_types.FunctionType):
                 builder.apply(StaticValue(method), [owner, StaticValue(name), value], {}, node)
                 return
-            setter = getattr(contents.cls, name, None)
+            setter = inspect.getattr_static(contents.cls, name, None)
             if isinstance(setter, property):
                 if not isinstance(setter.fset, python_types.FunctionType):
                     builder.error(node, f"The property `{name}` cannot be set.")
                 builder.apply(StaticValue(setter.fset), [owner, value], {}, node)
+                return
+            if _written_in_python(setter, "__set__"):
+                own = StaticValue(type(setter).__set__)
+                builder.apply(own, [builder.static(setter), owner, value], {}, node)
                 return
             if hasattr(type(setter), "__set__") and not isinstance(
                 setter, python_types.MemberDescriptorType
             ):
                 kind = type(setter).__name__
                 builder.error(node, f"The attribute `{name}` is set by a descriptor, `{kind}`.")
-            value = bindings.settled(builder, value, name)
-            if isinstance(value, OperandValue):
-                value = OperandValue(builder.name_operand(value.operand, name))
-            fields = dict(zip(contents.names, contents.items, strict=True))
-            fields[name] = value
-            builder.state.heap[owner.id] = RecordObject(
-                contents.cls, tuple(fields), tuple(fields.values()), contents.shared
-            )
+            _store_field(builder, owner, name, value)
             return
     if is_array(owner):
         from numbad.frontend import arrays

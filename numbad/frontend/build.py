@@ -12,6 +12,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from numbad import numba_bridge
 from numbad.compilation import Built, interface_of
 from numbad.frontend import arrays, bindings, calls, live, updates
 from numbad.frontend.builder import Builder
@@ -141,7 +142,7 @@ def _build(
         (*parameters, *builder.live.parameters),
         tree,
         tuple(builder.live.dependencies),
-        _options(fn),
+        _options(fn) | _checks(fn, program),
         changes,
         builder.live.objects if changes else (),
     )
@@ -189,6 +190,28 @@ def build_rule_body(
 ) -> ir.Function:
     """Build the body of a derivative rule; see ``build_rule``."""
     return build_rule(fn, types, session)[0]
+
+
+def _checks(fn: Callable[..., Any], program: ir.Program) -> dict[str, bool]:
+    """Have positions in arrays checked, as Python does, where no loop pays for it."""
+    try:
+        passed = resolve_callable(fn).identities
+        is_compiled = any(numba_bridge.dispatcher_function(each) is not None for each in passed)
+    except TypeError:
+        is_compiled = False
+    if is_compiled:
+        return {}
+    accesses = False
+    for function in (program.entry, *program.callees.values()):
+        for statement in visit.walk(function.body):
+            match statement:
+                case ir.For() | ir.While():
+                    return {}
+                case ir.Let(_, ir.Load()) | ir.Store() | ir.Accumulate():
+                    accesses = True
+                case _:
+                    pass
+    return {"boundscheck": True} if accesses else {}
 
 
 def _options(fn: Callable[..., Any]) -> dict[str, Any]:

@@ -16,11 +16,13 @@ import numpy as np
 
 from numbad import numba_bridge
 from numbad.frontend import (
+    attempts,
     bindings,
     builtins_library,
     builtins_numbers,
     builtins_sequences,
     classes,
+    unbound,
 )
 from numbad.frontend.desugar import WITH, inert
 from numbad.frontend.registry import Handler, Table
@@ -271,6 +273,23 @@ def _inert(builder: Builder, args: Args, kwargs: Kwargs, node: Node) -> Value:
         what, why, remedy = WITH
         builder.error(node, f"{what} cannot be differentiated.", why, remedy)
     return NONE
+
+
+@_OTHERS.handles(unbound.bound)
+def _checked_name(builder: Builder, args: Args, kwargs: Kwargs, node: Node) -> Value:
+    frame = builder.frame
+    if frame is not None and frame.code.is_compiled:
+        return args[1]  # Numba does not ask
+    is_bound = builder.as_condition(args[0], node)
+    kind, message = unbound.failure(builder.as_static(args[2]), builder.as_static(args[3]))
+    if isinstance(is_bound, ir.Const):
+        if not is_bound.value:
+            builder.raise_now(kind, message)
+        return args[1]
+    is_missing = builder.call(operator.not_, is_bound)
+    if not attempts.throw_if(builder, is_missing, kind, message):
+        builder.raise_if(is_missing, kind, message)
+    return args[1]
 
 
 BUILTINS: dict[Any, Handler] = {

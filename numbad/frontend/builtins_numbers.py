@@ -164,10 +164,24 @@ def _round(builder: Builder, args: Args, kwargs: Kwargs, node: Node) -> Value:
     operand = builder.as_scalar(value, node)
     digits = [*args[1:], *kwargs.values()]
     if is_integer(operand.type):
-        return OperandValue(operand)
+        return _rounded_integer(builder, operand, digits, node)
     if not digits:
         return OperandValue(builder.call(round, operand))
     return OperandValue(builder.call(round, operand, builder.as_index(digits[0], node)))
+
+
+def _rounded_integer(
+    builder: Builder, operand: ir.Operand, digits: list[Value], node: Node
+) -> Value:
+    """``round`` of an integer: the integer, or a multiple of a power of ten; slope zero."""
+    whole = builder.call(math.floor, operand)
+    if not digits:
+        return OperandValue(whole)
+    places = builder.as_static(digits[0], "The number of digits of an integer")
+    if places is None or places >= 0:
+        return OperandValue(whole)
+    rounded = builder.call(round, builder.cast(operand, FLOAT64), ir.Const(places, INT64))
+    return OperandValue(builder.call(math.floor, rounded))
 
 
 @_TABLE.handles(math.prod)

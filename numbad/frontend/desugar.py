@@ -1,7 +1,7 @@
 """Reduce the statements of a function to a core set; first half of normalisation.
 
-After ``desugar_block`` there are no ``assert``, ``match``, ``pass``, docstrings, annotated
-assignments and ``del`` of names, and every statement without a derivative has been refused. Loops,
+After ``desugar_block`` there are no ``assert``, ``match``, ``pass``, docstrings and annotated
+assignments, and every statement without a derivative has been refused. Loops,
 ``try`` and jumps are as before: ``exits`` deals with them.
 """
 
@@ -94,9 +94,6 @@ def _desugar(parsed: Parsed, names: Names, statement: ast.stmt) -> list[ast.stmt
             if value is None:
                 return []
             return [ast.copy_location(ast.Assign([target], value), statement)]
-        case ast.Delete(targets):
-            kept = [target for target in targets if not isinstance(target, ast.Name)]
-            return [ast.copy_location(ast.Delete(kept), statement)] if kept else []
         case ast.With(items, body):
             checks: list[ast.stmt] = []
             for item in items:

@@ -46,6 +46,7 @@ from numbad.frontend.jumps import (
 from numbad.frontend.matching import refuse
 from numbad.frontend.names import RESULT, Names
 from numbad.frontend.source import Parsed
+from numbad.frontend.unbound import check_names
 
 Block = list[ast.stmt]
 Node = TypeVar("Node", bound=ast.AST)
@@ -290,7 +291,7 @@ def lower_function(
     parsed: Parsed, names: Names, node: ast.FunctionDef, *, is_guarded: bool = False
 ) -> ast.FunctionDef:
     """Normalise a function definition and those nested in it."""
-    body = desugar_block(parsed, names, node.body)
+    body = check_names(names, node, desugar_block(parsed, names, node.body))
     if falls(body):
         last = body[-1] if body else node
         body = [*body, _at(ast.Return(None), last)]

@@ -8,6 +8,7 @@ a chain of selections.
 from __future__ import annotations
 
 import ast
+import enum
 import operator
 from collections.abc import Callable
 from dataclasses import replace
@@ -123,20 +124,25 @@ def _of_items(
 ) -> Value:
     if isinstance(index, SliceValue):
         return make(items[builder.as_static(index, "A slice of a tuple or list")])
+    kind = "tuple" if make is TupleValue else "list"
     if builder.is_static(index):
         position = builder.as_static(index)
         try:
             return items[operator.index(position)]
-        except IndexError as failure:
-            builder.raise_now(IndexError, str(failure))
+        except IndexError:
+            builder.raise_now(IndexError, f"{kind} index out of range")
         except TypeError as failure:
             builder.error(node, sentence(f"{failure}."))
     position = builder.as_index(index, node)
-    return _selected(builder, items, position, node)
+    return _selected(builder, items, position, node, kind)
 
 
 def _selected(
-    builder: Builder, items: tuple[Value, ...], position: ir.Operand, node: ast.AST | None
+    builder: Builder,
+    items: tuple[Value, ...],
+    position: ir.Operand,
+    node: ast.AST | None,
+    kind: str = "tuple",
 ) -> Value:
     """Item of a sequence of known length at a run-time position."""
     from numbad.frontend.sequences import loop_of
@@ -155,7 +161,7 @@ def _selected(
     is_uniform = template is not None and not isinstance(template, Conflict | templates.Joined)
     table = _table(builder, items, template)
     if table is not None:
-        _check_position(builder, position, len(items))
+        _check_position(builder, position, len(items), kind)
         return OperandValue(builder.load(table, position))
     if loop is not None and (not is_uniform or len(items) <= _SELECT_LIMIT):
         raise NeedsUnrolling(loop)
@@ -166,7 +172,7 @@ def _selected(
             getattr(template, "reason", ""),
             "Use an array, or a loop over the tuple itself.",
         )
-    _check_position(builder, position, len(items))
+    _check_position(builder, position, len(items), kind)
     if len(items) > _SELECT_LIMIT and isinstance(template, OperandValue):
         return _from_array(builder, items, template, position)
     negative = builder.call(operator.lt, position, ir.Const(0, INT64))
@@ -182,11 +188,11 @@ def _selected(
     return pick(0)
 
 
-def _check_position(builder: Builder, position: ir.Operand, length: int) -> None:
+def _check_position(builder: Builder, position: ir.Operand, length: int, kind: str) -> None:
     below = builder.call(operator.lt, position, ir.Const(-length, INT64))
     above = builder.call(operator.ge, position, ir.Const(length, INT64))
     builder.raise_if(
-        conditions.either(builder, below, above), IndexError, "tuple index out of range"
+        conditions.either(builder, below, above), IndexError, f"{kind} index out of range"
     )
 
 
@@ -293,7 +299,7 @@ def _of_static(builder: Builder, value: StaticValue, index: Value, node: ast.AST
     method = operators.special_method(builder, value, "__getitem__")
     if method is not None:
         return builder.apply(method, [index], {}, node)
-    if isinstance(found, str | bytes | tuple | list | range | dict):
+    if isinstance(found, str | bytes | tuple | list | range | dict | enum.EnumMeta):
         if isinstance(found, tuple | range) and not builder.is_static(index):
             items = tuple(builder.static(item) for item in found)
             return _of_items(builder, items, index, node, TupleValue)

@@ -40,6 +40,7 @@ if TYPE_CHECKING:
 
 _NEVER_CHANGED = (
     type,
+    enum.Enum,
     np.ufunc,
     python_types.NoneType,
     python_types.ModuleType,

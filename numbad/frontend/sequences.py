@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import enum
 from typing import TYPE_CHECKING, Any
 
 from numbad import numba_bridge
@@ -192,7 +193,7 @@ def items_of(builder: Builder, value: Value) -> tuple[Value, ...] | None:
                 if value.path is not None:
                     builder.live.depend(value.path, "keys", tuple(found))
                 return tuple(builder.static(key) for key in found)
-            if isinstance(found, str | bytes | list | tuple | range):
+            if isinstance(found, str | bytes | list | tuple | range | enum.EnumMeta):
                 return tuple(builder.static(item) for item in found)
             return None
         case _:

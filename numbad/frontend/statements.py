@@ -6,7 +6,6 @@ import ast
 import importlib
 from typing import TYPE_CHECKING
 
-from numbad import numba_bridge
 from numbad.frontend import (
     attempts,
     bindings,
@@ -15,6 +14,7 @@ from numbad.frontend import (
     loops,
     merging,
     operators,
+    raising,
     while_loops,
 )
 from numbad.frontend.guarding import Probe, Throw
@@ -71,9 +71,9 @@ def _run(builder: Builder, node: ast.stmt) -> None:
                 value = functions.define(builder, node)
                 bindings.assign(builder, node.name, value, node)
             case ast.Raise():
-                _raise(builder, node)
+                raising.run(builder, node)
             case Throw(jump=raised):
-                _raise(builder, raised)
+                raising.run(builder, raised)
             case Probe(target=place):
                 items.probe(builder, builder.evaluate(place.value), place.slice, place)
             case Attempt():
@@ -111,6 +111,12 @@ def assign_target(builder: Builder, target: ast.expr, value: Value) -> None:
             for element, item in zip(elements, items, strict=True):
                 inner = element.value if isinstance(element, ast.Starred) else element
                 assign_target(builder, inner, item)
+        case ast.Subscript(ast.Attribute(holder, "__dict__"), index):
+            from numbad.frontend import attributes
+
+            owner = builder.evaluate(holder)
+            name = builder.as_static(builder.evaluate(index), "The name of an attribute")
+            attributes.set_field(builder, owner, name, value, target)
         case ast.Subscript(container, index):
             owner = builder.evaluate(container)
             position = builder.evaluate(index)
@@ -235,49 +241,6 @@ def _if(builder: Builder, node: ast.If) -> None:
 
     builder.block.origin = builder.origin(node)
     merging.branch(builder, condition, then, orelse, node)
-
-
-def _raise(builder: Builder, node: ast.Raise) -> None:
-    args: list[ir.Operand] = []
-    match node.exc:
-        case None:
-            attempts.throw_again(builder, node)
-            return
-        case ast.Call(function, arguments, []):
-            raised = builder.evaluate(function)
-            args = [_message(builder, argument) for argument in arguments]
-        case expression:
-            raised = builder.evaluate(expression)
-    if isinstance(raised, StaticValue) and isinstance(raised.value, BaseException):
-        args = [builder.as_operand(builder.static(arg)) for arg in raised.value.args]
-        raised = StaticValue(type(raised.value))
-    if not (
-        isinstance(raised, StaticValue)
-        and isinstance(raised.value, type)
-        and issubclass(raised.value, BaseException)
-    ):
-        builder.error(node, f"Only exceptions can be raised, not {describe(builder, raised)}.")
-    builder.block.origin = builder.origin(node)
-    attempts.raise_(builder, raised.value, args)
-
-
-def _message(builder: Builder, node: ast.expr) -> ir.Operand:
-    """Argument of an exception; what is not known beforehand is left as its source text."""
-    if isinstance(node, ast.JoinedStr):
-        parts = []
-        for part in node.values:
-            match part:
-                case ast.Constant(value=text):
-                    parts.append(str(text))
-                case ast.FormattedValue(value=inner):
-                    parts.append("{" + ast.unparse(inner) + "}")
-                case _:
-                    parts.append(ast.unparse(part))
-        return ir.Const("".join(parts), numba_bridge.string_type())
-    value = builder.evaluate(node)
-    if isinstance(value, OperandValue | StaticValue):
-        return builder.as_operand(value, node)
-    return ir.Const(ast.unparse(node), numba_bridge.string_type())
 
 
 def _import(builder: Builder, alias: ast.alias, node: ast.AST) -> None:

@@ -15,7 +15,7 @@ from numbad import numba_bridge
 from numbad.custom import declare
 from numbad.errors import NoRule
 from numbad.rules import registry as rules
-from numbad.traced import rewrite
+from numbad.traced import protocols, rewrite
 from numbad.traced.activity import is_active, mapped, values_in
 from numbad.traced.dispatch import by_rule, elementwise, has_rule, name_of
 from numbad.traced.levels import current, state
@@ -51,6 +51,10 @@ def call(function: Any, /, *args: Any, **kwargs: Any) -> Any:
         return call(function.__func__, function.__self__, *args, **kwargs)
     if declare.lookup(function) is not None:
         return apply_user_rule(function, args, kwargs)
+    method = protocols.own_method(function, args)
+    if method is not None:
+        return call(method, *args, **kwargs)
+    args = protocols.arguments(function, args)
     handler = handler_of(function)
     if handler is not None and not (
         all(type(each) in _PLAIN for each in args)
@@ -172,7 +176,9 @@ def _made(cls: type, args: Any, kwargs: Any) -> Any:
         found = object.__new__(cls)
     else:
         found = new(cls, *args, **kwargs)
-    if isinstance(found, cls) and isinstance(init, types.FunctionType):
+    if isinstance(found, cls) and protocols.is_generated(type(found)):
+        protocols.initialise(found, args, kwargs)
+    elif isinstance(found, cls) and isinstance(init, types.FunctionType):
         call(init, found, *args, **kwargs)
     elif isinstance(found, cls) and init is not object.__init__:
         init(found, *args, **kwargs)
@@ -258,7 +264,16 @@ def attribute(owner: Any, attr: str) -> Any:
                     owner.__dict__[attr] = call(found.func, owner)
                     _note_container(owner.__dict__)
                 return name(owner.__dict__[attr])
+            descriptor = protocols.described(owner, attr)
+            if descriptor is not None:
+                return call(descriptor, found, owner, kind)
             break
+        fallback = protocols.written_in_python(owner, "__getattr__")
+        if fallback is not None:
+            try:
+                return name(object.__getattribute__(owner, attr))
+            except AttributeError:
+                return call(fallback, owner, attr)
     return name(getattr(owner, attr))
 
 
@@ -297,6 +312,11 @@ def set_attribute(owner: Any, attr: str, value: Any) -> None:
         if type(found) is property and isinstance(found.fset, types.FunctionType):
             call(found.fset, owner, value)
             return
+    descriptor = protocols.found_on_class(owner, attr)
+    setter = protocols.written_in_python(descriptor, "__set__")
+    if setter is not None and not isinstance(type(owner).__setattr__, types.FunctionType):
+        call(setter, descriptor, owner, value)
+        return
     method = type(owner).__setattr__
     if isinstance(method, types.FunctionType) and not _is_opaque(method):
         call(method, owner, attr, value)
@@ -445,6 +465,10 @@ HOOKS: dict[str, Any] = {
     "_nb_op": operate,
     "_nb_iop": operate_in_place,
     "_nb_is": is_same,
+    "_nb_iter": protocols.iterate,
+    "_nb_in": protocols.contains,
+    "_nb_del": protocols.delete_item,
+    "_nb_with": protocols.context,
 }
 
 hooks.call = call
@@ -455,3 +479,4 @@ hooks.attribute = attribute
 hooks.set_attribute = set_attribute
 hooks.item = item
 hooks.assign = set_item
+hooks.is_opaque = _is_opaque

@@ -22,6 +22,7 @@ from numbad.traced.activity import highest, is_active, level_of, mapped, settle,
 from numbad.traced.bodies import is_array
 from numbad.traced.dispatch import elementwise
 from numbad.traced.levels import beneath
+from numbad.traced.protocols import written_in_python
 from numbad.traced.registry import handles
 from numbad.traced.values import Traced, TracedArray, hooks, plain, wrap
 
@@ -151,6 +152,10 @@ def _picked(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any
     if not items:
         return function(items, **{k: v for k, v in kwargs.items() if k != "key"})
     measured = items if key is None else [hooks.call(key, each) for each in items]
+    slot = "__gt__" if function is max else "__lt__"
+    if any(written_in_python(each, slot) for each in measured):
+        order = functools.cmp_to_key(_order if function is min else _reverse_order)
+        measured = [order(each) for each in measured]
     winner = items[function(builtins.range(len(items)), key=measured.__getitem__)]
     if key is not None or not _is_number(winner):
         return winner
@@ -487,9 +492,22 @@ def _filter(function: Any, values: Any) -> Any:
     return (each for each in values if (each if function is None else hooks.call(function, each)))
 
 
+def _reverse_order(left: Any, right: Any) -> int:
+    """Compare two objects as ``max`` does, by ``>`` alone."""
+    return 1 if hooks.operate("gt", left, right) else 0
+
+
+def _order(left: Any, right: Any) -> int:
+    """Compare two objects as ``sorted`` does, by ``<`` alone."""
+    return -1 if hooks.operate("lt", left, right) else 0
+
+
 @handles(sorted)
 def _sorted(values: Any, *, key: Any = None, reverse: Any = False) -> list[Any]:
     items = list(values)
+    if key is None and any(written_in_python(each, "__lt__") for each in items):
+        order = functools.cmp_to_key(_order)
+        return sorted(items, key=order, reverse=reverse)
     if key is None:
         return sorted(items, reverse=reverse)
     return sorted(items, key=lambda each: hooks.call(key, each), reverse=reverse)

@@ -32,6 +32,10 @@ HOOK_NAMES = (
     "_nb_op",
     "_nb_iop",
     "_nb_is",
+    "_nb_iter",
+    "_nb_in",
+    "_nb_del",
+    "_nb_with",
 )
 
 _codes: dict[int, tuple[CodeType, CodeType | None]] = {}
@@ -242,7 +246,27 @@ class _Rewriter(ast.NodeTransformer):
             if not isinstance(operator, ast.In | ast.NotIn):
                 name = _COMPARISONS[type(operator)]
                 return ast.copy_location(_hook("_nb_op", ast.Constant(name), left, right), node)
+            found = _hook("_nb_in", right, left)
+            if isinstance(operator, ast.NotIn):
+                found = ast.UnaryOp(ast.Not(), found)
+            return ast.copy_location(found, node)
         self.generic_visit(node)
+        return node
+
+    def visit_Starred(self, node: ast.Starred) -> ast.AST:
+        node.value = self.visit(node.value)
+        if isinstance(node.ctx, ast.Load):
+            node.value = ast.copy_location(_hook("_nb_iter", node.value), node.value)
+        return node
+
+    def visit_comprehension(self, node: ast.comprehension) -> ast.AST:
+        self.generic_visit(node)
+        node.iter = ast.copy_location(_hook("_nb_iter", node.iter), node.iter)
+        return node
+
+    def visit_YieldFrom(self, node: ast.YieldFrom) -> ast.AST:
+        value = self.visit(node.value)
+        node.value = ast.copy_location(_hook("_nb_iter", value), value)
         return node
 
     def visit_NamedExpr(self, node: ast.NamedExpr) -> ast.AST:
@@ -347,7 +371,11 @@ class _Rewriter(ast.NodeTransformer):
                     for name, each in zip(names, elts, strict=True)
                 ]
                 found: list[ast.stmt] = [
-                    ast.Assign([ast.Tuple(parts, ast.Store())], _hook("_nb_name", value), None)
+                    ast.Assign(
+                        [ast.Tuple(parts, ast.Store())],
+                        _hook("_nb_iter", _hook("_nb_name", value)),
+                        None,
+                    )
                 ]
                 for name, each in zip(names, elts, strict=True):
                     found += self.assigned(each, ast.Name(name, ast.Load()))
@@ -398,7 +426,8 @@ class _Rewriter(ast.NodeTransformer):
         return [ast.fix_missing_locations(ast.copy_location(each, node)) for each in found]
 
     def visit_For(self, node: ast.For) -> ast.AST:
-        node.iter = self.visit(node.iter)
+        items = self.visit(node.iter)
+        node.iter = ast.copy_location(_hook("_nb_iter", items), items)
         if _is_simple(node.target):
             node.body = self.block(node.body)
         else:
@@ -429,11 +458,24 @@ class _Rewriter(ast.NodeTransformer):
             case.body = self.block(case.body)
         return node
 
-    def visit_Delete(self, node: ast.Delete) -> ast.AST:
-        for target in node.targets:
-            if isinstance(target, ast.Subscript | ast.Attribute):
-                self.generic_visit(target)
+    def visit_With(self, node: ast.With) -> ast.AST:
+        for item in node.items:
+            manager = self.visit(item.context_expr)
+            item.context_expr = ast.copy_location(_hook("_nb_with", manager), manager)
+        node.body = self.block(node.body)
         return node
+
+    def visit_Delete(self, node: ast.Delete) -> Any:
+        found: list[ast.stmt] = []
+        for target in node.targets:
+            if isinstance(target, ast.Subscript):
+                call = _hook("_nb_del", self.visit(target.value), self._key(target.slice))
+                found.append(ast.Expr(call))
+                continue
+            if isinstance(target, ast.Attribute):
+                self.generic_visit(target)
+            found.append(ast.Delete([target]))
+        return [ast.fix_missing_locations(ast.copy_location(each, node)) for each in found]
 
 
 def _is_simple(target: ast.expr) -> bool:

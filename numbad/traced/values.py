@@ -182,6 +182,7 @@ class _Hooks:
     python_call: Callable[..., Any]
     without_source: Callable[..., Any]
     unaffected: Callable[..., Any]
+    is_opaque: Callable[..., bool]
 
 
 hooks = _Hooks()
@@ -229,14 +230,14 @@ def _binary(function: Any) -> tuple[Any, Any]:
 def _operation(function: Any, left: Any, right: Any) -> Any:
     if function is operator.matmul:
         return hooks.call(np.matmul, left, right)
-    if isinstance(left, list):
+    if isinstance(left, list | tuple):
         left = hooks.call(np.array, left)
-    if isinstance(right, list):
+    if isinstance(right, list | tuple):
         right = hooks.call(np.array, right)
     return hooks.elementwise(function, left, right)
 
 
-_OPERANDS = (int, float, complex, np.generic, np.ndarray, Traced, list)
+_OPERANDS = (int, float, complex, np.generic, np.ndarray, Traced, list, tuple)
 
 
 def is_number(value: Any) -> bool:
