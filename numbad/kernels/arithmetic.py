@@ -157,3 +157,33 @@ def _multiply_complex(context: Any, builder: Any, type_: Any, a: Any, b: Any) ->
 
 _register_absorbing(absorb, False)
 _register_absorbing(absorb_both, True)
+
+
+def sign(x: Any) -> Any:
+    """-1, 0 or 1; 0 for NaN.
+
+    The slope of the absolute value: that of a NaN which is not used leaves no trace.
+
+    Examples
+    --------
+    >>> sign(-3.0), sign(0.0), sign(float("nan"))
+    (-1, 0, 0)
+    """
+    return int(x > 0) - int(x < 0)
+
+
+@type_callable(sign)
+def _type_sign(context: Any) -> Any:
+    def typer(x: types.Type) -> Any:
+        return _inexact(x) if isinstance(x, types.Number | types.Boolean) else None
+
+    return typer
+
+
+@lower_builtin(sign, types.Any)
+def _lower_sign(context: Any, builder: Any, signature: Signature, args: Any) -> Any:
+    (x,) = _operands(context, builder, signature, args)
+    zero, one = x.type(0.0), x.type(1.0)
+    above = builder.select(builder.fcmp_ordered(">", x, zero), one, zero)
+    below = builder.select(builder.fcmp_ordered("<", x, zero), one, zero)
+    return builder.fsub(above, below)

@@ -10,6 +10,7 @@ import math
 
 import numpy as np
 
+from numbad.kernels.arithmetic import sign
 from numbad.kernels.searching import search_left, search_right, stable_order
 from numbad.kernels.special import exponent_of
 from numbad.rules.declare import missing, zero_derivative
@@ -26,6 +27,7 @@ zero_derivative(
     np.round,
     np.around,
     np.sign,
+    sign,
     np.spacing,
     math.ulp,
     note="constant between jumps; 0 at the jumps",

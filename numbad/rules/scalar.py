@@ -13,6 +13,7 @@ import operator
 
 import numpy as np
 
+from numbad.kernels.arithmetic import sign
 from numbad.kernels.special import digamma
 from numbad.rules.declare import BOTH, scalar_rule
 from numbad.rules.domains import NONZERO, POSITIVE, REAL, UNIT, Integers, Interval, Kink
@@ -264,8 +265,8 @@ def lgamma(x):
     kinks=(Kink((0.0,), (0.0,)),),
 )
 def absolute(x):
-    """d |x| = sign(x) dx; 0 at 0."""
-    return np.sign(x)
+    """d |x| = sign(x) dx; 0 at 0, and at NaN, so that one that is not used has no effect."""
+    return sign(x)
 
 
 @scalar_rule(math.copysign, np.copysign, domain=(NONZERO, NONZERO))

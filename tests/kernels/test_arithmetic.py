@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 from numba import njit
 
-from numbad.kernels.arithmetic import divide
+import numbad
+from numbad.kernels.arithmetic import divide, sign
 
 
 @njit
@@ -48,3 +49,36 @@ def test_complex(rng: np.random.Generator) -> None:
     assert compiled(1e300 + 1e300j, 1e300 + 1e300j) == 1.0
     assert not math.isfinite(abs(compiled(1j, 0j)))
     assert compiled(1 + 2j, 2.0) == 0.5 + 1j
+
+
+@njit
+def compiled_sign(x):
+    return sign(x)
+
+
+@pytest.mark.parametrize("function", [compiled_sign, sign])
+def test_sign_of_nan_is_zero(function) -> None:
+    values = (-3.0, -0.0, 0.0, 2.5, math.inf, -math.inf, math.nan, -2, 0, 7)
+    assert [function(x) for x in values] == [-1, 0, 0, 1, 1, -1, 0, -1, 0, 1]
+
+
+def test_sign_keeps_single_precision() -> None:
+    compiled_sign(np.float32(2))
+    assert str(compiled_sign.nopython_signatures[-1].return_type) == "float32"
+
+
+@pytest.mark.parametrize("engine", ["compiled", "traced"])
+def test_an_absolute_value_that_is_not_used_leaves_no_nan(engine: str) -> None:
+    def mean_deviation(x, scale):
+        deviations = np.abs(x - 1.0) / (x + scale)
+        total = 0.0
+        for i in range(deviations.size):
+            if not np.isnan(deviations[i]):
+                total += deviations[i]
+        return total
+
+    x = np.array([np.nan, 0.25, 1.5])
+    found = numbad.gradient(mean_deviation, x, 1.0, engine=engine)
+    slopes = np.sign(x - 1) / (x + 1) - np.abs(x - 1) / (x + 1) ** 2
+    np.testing.assert_allclose(found[0], np.nan_to_num(slopes), rtol=1e-12)
+    assert found[1] == pytest.approx(np.nansum(-np.abs(x - 1) / (x + 1) ** 2), rel=1e-12)
