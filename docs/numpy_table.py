@@ -89,7 +89,8 @@ def kind_of(function: Any) -> str | None:
         return "refused: a reinterpretation of memory has no derivative"
     handled = function in arrays.HANDLERS
     rule = registry.lookup(function) or registry.lookup(function, is_complex=True)
-    if handled and (rule is None or isinstance(rule, Missing)):
+    is_written_out = function in arrays.DECOMPOSITIONS
+    if handled and (rule is None or is_written_out or isinstance(rule, Missing)):
         return "zero" if function in ZERO else "written out"
     match rule:
         case ScalarRule():

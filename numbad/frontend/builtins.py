@@ -63,7 +63,16 @@ def _isinstance(builder: Builder, args: Args, kwargs: Kwargs, node: Node) -> Val
 
 @_OTHERS.handles(issubclass)
 def _issubclass(builder: Builder, args: Args, kwargs: Kwargs, node: Node) -> Value:
-    return builder.number(issubclass(*(builder.as_static(arg, "A class") for arg in args)))
+    cls, wanted = (builder.as_static(arg, "A class") for arg in args)
+    if not isinstance(cls, type):
+        builder.raise_now(TypeError, "issubclass() arg 1 must be a class")
+    return builder.number(issubclass(cls, wanted))
+
+
+@_OTHERS.handles(np.issubdtype)
+def _issubdtype(builder: Builder, args: Args, kwargs: Kwargs, node: Node) -> Value:
+    kinds = [builder.as_static(arg, "A dtype") for arg in [*args, *kwargs.values()]]
+    return builder.number(bool(np.issubdtype(*kinds)))
 
 
 @_OTHERS.handles(type)

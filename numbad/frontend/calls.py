@@ -211,7 +211,7 @@ def _unwrap(
             return inner[0], [*inner[1], receiver], inner[2]
         case _ if numba_bridge.dispatcher_function(found) is not None:
             return _unwrap(builder, found.py_func, step(("attr", "py_func")))
-        case _ if hasattr(found, "__wrapped__"):
+        case staticmethod() | functools._lru_cache_wrapper():
             return _unwrap(builder, found.__wrapped__, step(("attr", "__wrapped__")))
         case _:
             call = type(found).__call__

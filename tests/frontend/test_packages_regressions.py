@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 import math
 from typing import Any
 
@@ -328,3 +329,55 @@ def sum_of_squares(x, y):
 
 def test_overload_made_by_exec():
     assert numbad.gradient(sum_of_squares, 2.0, 3.0) == (4.0, 6.0)
+
+
+# --- objects that stand for functions -----------------------------------------------------------
+
+
+class Scaled:
+    """What a decorator that is a class makes of a function; it looks like the function."""
+
+    def __init__(self, function: Any, factor: float) -> None:
+        self.function = function
+        self.factor = factor
+        functools.update_wrapper(self, function)
+
+    def __call__(self, a: Any, *, place: int = 2, scale: float = 1.0) -> Any:
+        return self.function(a, place) * scale * self.factor
+
+
+@functools.partial(Scaled, factor=3.0)
+def squared_item(a, place):
+    return a[place] ** 2
+
+
+def test_an_object_around_a_function_is_called_by_its_own_class():
+    x = np.array([0.5, 1.5, 2.5, 3.5])
+    assert numbad.gradient(lambda a: squared_item(a), x)[0] == pytest.approx([0, 0, 15.0, 0])
+    found = numbad.gradient(lambda a: squared_item(a, place=3, scale=a[1]), x)[0]
+    assert found == pytest.approx([0, 3 * 3.5**2, 0, 1.5 * 21.0])
+
+
+def test_questions_about_dtypes():
+    def total(x, y):
+        if np.issubdtype(x.dtype, np.floating) and not np.issubdtype(x.dtype, np.integer):
+            return np.sum(x) * y
+        return y
+
+    found = numbad.gradient(total, np.array([1.0, 2.5]), 2.0, engine="compiled")
+    assert found[0] == pytest.approx([2.0, 2.0])
+    assert found[1] == 3.5
+
+
+def test_a_question_about_what_is_no_class_raises_as_python_does():
+    def is_float(kind):
+        try:
+            return issubclass(kind, float)
+        except TypeError:
+            return False
+
+    def f(x, kind):
+        return x * x if is_float(kind) else 3.0 * x
+
+    assert numbad.gradient(f, 2.0, "no class", engine="compiled") == (3.0, None)
+    assert numbad.gradient(f, 2.0, np.float64, engine="compiled") == (4.0, None)
