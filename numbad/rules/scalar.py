@@ -67,14 +67,16 @@ def log1p(x):
 
 @scalar_rule(np.logaddexp, domain=(REAL, REAL))
 def logaddexp(a, b, *, y):
-    """d ln(eᵃ + eᵇ) has weights eᵃ/(eᵃ + eᵇ) and eᵇ/(eᵃ + eᵇ)."""
-    return np.exp(a - y), np.exp(b - y)
+    """d ln(eᵃ + eᵇ) has weights eᵃ/(eᵃ + eᵇ) and eᵇ/(eᵃ + eᵇ); halves if both are -∞ or ∞."""
+    total = 0.5 if a == y and b == y else 1.0
+    return total * np.exp(0.0 if a == y else a - y), total * np.exp(0.0 if b == y else b - y)
 
 
 @scalar_rule(np.logaddexp2, domain=(REAL, REAL))
 def logaddexp2(a, b, *, y):
     """As ``logaddexp``, with base 2."""
-    return np.exp2(a - y), np.exp2(b - y)
+    total = 0.5 if a == y and b == y else 1.0
+    return total * np.exp2(0.0 if a == y else a - y), total * np.exp2(0.0 if b == y else b - y)
 
 
 # --- roots ------------------------------------------------------------------------------------

@@ -213,6 +213,17 @@ def test_what_is_not_selected_contributes_zero(f, args, expected, engine):
             assert slope == pytest.approx(np.dot(wanted, [0.5, 0.25]))
 
 
+@pytest.mark.parametrize("engine", ["compiled", "traced"])
+@pytest.mark.parametrize("fn", [np.logaddexp, np.logaddexp2])
+def test_logarithm_of_a_sum_at_infinity(fn, engine):
+    a = np.array([-np.inf, -np.inf, np.inf, np.inf, 0.0])
+    b = np.array([-np.inf, 0.0, np.inf, 0.0, np.inf])
+    _, back = numbad.pullback(fn, a, b, engine=engine)
+    a_bar, b_bar = back(np.ones(5))
+    np.testing.assert_array_equal(a_bar, [0.5, 0.0, 0.5, 1.0, 0.0])
+    np.testing.assert_array_equal(b_bar, 1.0 - a_bar)
+
+
 @pytest.mark.parametrize("x", [-800.0, 0.0, 800.0])
 def test_tangent_of_a_sigmoid_that_overflows_inside(x):
     _, slope = numbad.jvp(lambda x: np.sum(1.0 / (1.0 + np.exp(-x))), (np.array([x]),), ([1.0],))

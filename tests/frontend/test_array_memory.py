@@ -171,8 +171,18 @@ def more_axes(x):
     return x
 
 
-@pytest.mark.parametrize("f", [columns, more_axes])
-def test_axes_of_length_one_share_memory(f, rng: np.random.Generator) -> None:
+def turned(x):
+    a = x.reshape(2, 3)
+    for_once = np.rot90(a)
+    for_once[0] *= 2.0
+    np.rot90(a, 2)[0, 0] = x[0] * x[1]
+    np.rot90(a, -1)[:, 0] += a[0]
+    np.rot90(a, 0)[1, 1] = x[0] ** 2
+    return x
+
+
+@pytest.mark.parametrize("f", [columns, more_axes, turned])
+def test_rearranged_axes_share_memory(f, rng: np.random.Generator) -> None:
     check(f, rng.standard_normal(6), rng)
 
 
@@ -190,9 +200,18 @@ def test_copies_that_might_share_memory_are_read_only(rng: np.random.Generator) 
         np.multiply(y, y, y.T)
         return x
 
+    def read_turned(x):
+        return np.rot90(x.reshape(4, 3), int(x.size) - 9) @ np.ones((4, 1))
+
+    def write_turned(x):
+        y = np.rot90(x.reshape(4, 3), int(x.size) - 9)
+        y += 1.0
+        return x
+
     x = rng.standard_normal(12)
     check(read, x, rng)
-    for f in (write, write_out):
+    check(read_turned, x, rng)
+    for f in (write, write_out, write_turned):
         with pytest.raises(numbad.DifferentiationError, match="may share memory"):
             numbad.pullback(f, x, engine="compiled")
 

@@ -200,9 +200,8 @@ def triu_indices(n: Any, k: Any = 0, m: Any = None) -> Any:
     return np.nonzero(~np.tri(n, m, k - 1, bool))
 
 
-@decomposition(np.rot90)
-def rot90(m: Any, k: Any = 1) -> Any:
-    """Matrix turned by quarter turns."""
+def turned(m: Any, k: Any) -> Any:
+    """Copy of a matrix turned by quarter turns, whose number is known at run time."""
     if k % 4 == 0:
         return np.asarray(m).copy()
     if k % 4 == 2:

@@ -120,6 +120,12 @@ def facts_of(builder: Builder, array: ir.Var) -> Facts | None:
     return state(builder).facts.get(array.id)
 
 
+def root_of(builder: Builder, array: ir.Var) -> ir.Var:
+    """Return the array whose memory an array views; itself if that is not known."""
+    facts = facts_of(builder, array)
+    return array if facts is None else facts.root
+
+
 def note_parameter(builder: Builder, array: ir.Var) -> None:
     """Record that an array is a parameter of the program: it existed before the program ran."""
     state(builder).parameters.add(array.id)
@@ -137,6 +143,11 @@ def note_view(builder: Builder, view: ir.Var, base: ir.Var, dims: Dims, path: Ha
     start = () if facts is None else facts.view
     fresh = facts is not None and facts.fresh
     state(builder).facts[view.id] = Facts(dims, root, (start, path), fresh)
+
+
+def mark_copied(builder: Builder, array: ir.Var) -> None:
+    """Record that NumPy might share the memory of an array with the one that it is a copy of."""
+    state(builder).copied.add(root_of(builder, array).id)
 
 
 def note_lengths(builder: Builder, array: ir.Var, dims: Dims) -> None:

@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from numbad.frontend.arrays.access import variable_of
 from numbad.frontend.arrays.convert import is_convertible, to_lazy
+from numbad.frontend.arrays.decompositions_matrices import turned
 from numbad.frontend.arrays.decompositions_shapes import repeat_each
-from numbad.frontend.arrays.dims import Dims, dim_of
+from numbad.frontend.arrays.dims import Dims, dim_of, mark_copied
 from numbad.frontend.arrays.joins import at_least_vector, with_axis
 from numbad.frontend.arrays.lazy import (
     LazyValue,
@@ -34,8 +36,8 @@ from numbad.frontend.arrays.support import (
     select,
     value_of,
 )
-from numbad.frontend.arrays.views import reshape, subview
-from numbad.frontend.values import Value
+from numbad.frontend.arrays.views import reshape, subview, transpose
+from numbad.frontend.values import StaticValue, Value
 from numbad.ir import nodes as ir
 from numbad.ir.types import Array
 
@@ -131,6 +133,37 @@ def fliplr(builder: Builder, args: list[Value], kwargs: dict[str, Value], node: 
     if len(lazy.dims) < 2:
         builder.type_error(node, "`np.fliplr` needs an array of at least two axes.")
     return _flipped(builder, lazy, (1,), node)
+
+
+@handles(np.rot90)
+def rot90(builder: Builder, args: list[Value], kwargs: dict[str, Value], node: Node) -> Value:
+    """``np.rot90`` of the first two axes: a view if the number of turns is known beforehand."""
+    m, k, axes = bind(builder, "rot90", "m k axes", args, kwargs, node)
+    if is_given(axes) and tuple(builder.as_static(axes, "`axes`")) != (0, 1):
+        builder.error(node, "`np.rot90` turns the first two axes only.")
+    array = settle_lazy(builder, to_lazy(builder, m, node))
+    assert isinstance(array.type, Array)
+    if array.type.ndim < 2:
+        builder.type_error(node, "`np.rot90` needs an array of at least two axes.")
+    if not is_given(k):
+        turns: object = 1
+    elif isinstance(k, StaticValue):
+        turns = k.value
+    else:
+        number = builder.as_scalar(k, node)
+        turns = number.value if isinstance(number, ir.Const) else None
+    if not isinstance(turns, int):
+        copy = builder.inline(turned, [value_of(array), k], {}, node)
+        mark_copied(builder, variable_of(builder, copy))
+        return copy
+    swapped = [1, 0, *range(2, array.type.ndim)]
+    if turns % 4 == 3:
+        array = transpose(builder, array, swapped)
+    flipped = {0: (), 1: (1,), 2: (0, 1), 3: (1,)}[turns % 4]
+    result = _flipped(builder, of_array(builder, array), flipped, node)
+    if turns % 4 == 1:
+        result = value_of(transpose(builder, variable_of(builder, result), swapped))
+    return result
 
 
 @handles(np.repeat)

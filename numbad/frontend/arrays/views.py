@@ -12,9 +12,10 @@ from numbad.frontend.arrays.dims import (
     Dims,
     array_dims,
     dim_of,
-    facts_of,
     known_dim,
+    mark_copied,
     note_view,
+    root_of,
     state,
     total,
 )
@@ -168,8 +169,7 @@ def reshaped(builder: Builder, array: ir.Var, lengths: Sequence[ir.Operand | Non
         return subview(builder, array, [ir.NewAxis() if is_one else FULL for is_one in ones])
     result = reshape(builder, array, lengths)
     if array.type.layout == "A":
-        facts = facts_of(builder, result)
-        state(builder).copied.add(result.id if facts is None else facts.root.id)
+        mark_copied(builder, result)
     return result
 
 
@@ -182,13 +182,12 @@ def check_writable(builder: Builder, array: ir.Var, node: Node = None) -> None:
             f"`{array.name or 'The array'}` is read-only, so it cannot be written to.",
             remedy="Write to a copy of it.",
         )
-    facts = facts_of(builder, array)
-    if facts is not None and facts.root.id in state(builder).copied:
+    if root_of(builder, array).id in state(builder).copied:
         builder.error(
             node,
             f"`{array.name or 'The array'}` is written to, and may share memory with the array that"
-            " it was reshaped from, which is not contiguous.",
-            remedy="Write to a copy of it, or reshape a contiguous array.",
+            " it was made from.",
+            remedy="Write to a copy of it.",
         )
 
 
