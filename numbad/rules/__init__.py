@@ -5,6 +5,7 @@ A file per topic; to add a rule, see ``declare``. The engine reads ``registry`` 
 
 from numbad.rules import (
     absorbing,
+    complex_factors,
     complex_numbers,
     copies,
     eigen,
@@ -23,6 +24,7 @@ from numbad.rules import (
 
 __all__ = [
     "absorbing",
+    "complex_factors",
     "complex_numbers",
     "copies",
     "eigen",

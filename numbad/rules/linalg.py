@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 
 from numbad.kernels.factors import pseudo_inverse, qr_packed, slogdet_packed
-from numbad.rules.declare import COMPLEX_ONLY, declare, jvp, missing, vjp, zero_derivative
+from numbad.rules.declare import COMPLEX_ONLY, declare, jvp, vjp, zero_derivative
 from numbad.rules.matrix_parts import (
     cofactors,
     fold_to_lower,
@@ -224,14 +224,4 @@ def qr_vjp(y_bar, a, *, y):
 
 
 # --- the rest ---------------------------------------------------------------------------------
-
-missing(
-    pseudo_inverse,
-    slogdet_packed,
-    np.linalg.cholesky,
-    qr_packed,
-    reason="there is no rule for complex matrices",
-    remedy="give the function that calls it a rule with @numbad.adjoint",
-    columns=COMPLEX_ONLY,
-)
 zero_derivative(np.linalg.matrix_rank, note="an integer")

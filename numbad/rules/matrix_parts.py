@@ -59,6 +59,60 @@ def fold_to_lower(a):
     return folded
 
 
+def adjoint(a):
+    """Return the conjugate transpose."""
+    return np.ascontiguousarray(np.conj(a.T))
+
+
+def imaginary(x, like):
+    """Return ``1j * x`` for a vector of real numbers, in the precision of ``like``."""
+    result = np.zeros(x.shape[0], like.dtype)
+    for i in range(x.shape[0]):
+        result[i] = complex(0.0, x[i])
+    return result
+
+
+def complex_diagonal(x, like):
+    """Return the diagonal matrix of real numbers, complex and in the precision of ``like``."""
+    n = x.shape[0]
+    result = np.zeros((n, n), like.dtype)
+    for i in range(n):
+        result[i, i] = x[i]
+    return result
+
+
+def hermitian_from_lower(a):
+    """Return the Hermitian matrix with the lower triangle of ``a``."""
+    n = a.shape[0]
+    full = np.zeros_like(a)
+    for i in range(n):
+        for j in range(i):
+            full[i, j] = a[i, j]
+            full[j, i] = np.conj(a[i, j])
+        full[i, i] = a[i, i].real
+    return full
+
+
+def fold_to_hermitian(a):
+    """Transpose of ``hermitian_from_lower``."""
+    n = a.shape[0]
+    folded = np.zeros_like(a)
+    for i in range(n):
+        for j in range(i):
+            folded[i, j] = a[i, j] + np.conj(a[j, i])
+        folded[i, i] = a[i, i].real
+    return folded
+
+
+def is_real_row(a):
+    """Whether the first row is real but for rounding: LAPACK has fixed the phases of columns."""
+    found = a.shape[0] > 0
+    for j in range(a.shape[1]):
+        if not abs(a[0, j].imag) < 1e-5 * abs(a[0, j].real):
+            found = False
+    return found
+
+
 def solve_right(a, r):
     """Return ``a r⁻¹``."""
     return np.ascontiguousarray(np.linalg.solve(r.T, a.T).T)

@@ -101,3 +101,42 @@ def complex_operands(sampler: Sampler) -> Sampler:
         ]
 
     return sample
+
+
+def complex_square(source: Generator) -> list[tuple[Any, ...]]:
+    """Complex square matrices far from singular."""
+    return complex_operands(square)(source)
+
+
+def hermitian(source: Generator) -> list[tuple[Any, ...]]:
+    """Hermitian matrices with eigenvalues 1, 2, ..."""
+    found = []
+    for n in (1, 2, 4):
+        vectors = np.linalg.qr(_complex_normal(source, n, n))[0]
+        found.append((vectors @ np.diag(np.arange(1.0, n + 1)) @ vectors.conj().T,))
+    return found
+
+
+def complex_rectangular(source: Generator) -> list[tuple[Any, ...]]:
+    """As ``rectangular``, complex; also much wider and much taller than square."""
+    found = []
+    for m, n in ((3, 3), (4, 2), (2, 4), (1, 1), (7, 2), (2, 7)):
+        k = min(m, n)
+        left = np.linalg.qr(_complex_normal(source, m, k))[0]
+        right = np.linalg.qr(_complex_normal(source, n, k))[0]
+        found.append((np.ascontiguousarray(left * np.arange(1.0, k + 1) @ right.conj().T),))
+    return found
+
+
+def complex_with_fullness(source: Generator) -> list[tuple[Any, ...]]:
+    """As ``complex_rectangular``, with NumPy's ``full_matrices`` on and off."""
+    return [(matrix, flag) for (matrix,) in complex_rectangular(source) for flag in (0, 1)]
+
+
+def complex_with_cutoff(source: Generator) -> list[tuple[Any, ...]]:
+    """As ``complex_rectangular``, with the size of singular values that count as zero."""
+    return [(matrix, 1e-15) for (matrix,) in complex_rectangular(source)]
+
+
+def _complex_normal(source: Generator, m: int, n: int) -> np.ndarray:
+    return source.standard_normal((m, n)) + 1j * source.standard_normal((m, n))

@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from numbad.kernels.factors import eigh_packed, svd_packed, unpacked_svd
-from numbad.rules.declare import COMPLEX_ONLY, declare, jvp, missing, vjp
+from numbad.rules.declare import declare, jvp, vjp
 from numbad.rules.matrix_parts import (
     fold_to_lower,
     over_columns,
@@ -114,13 +114,3 @@ def svd_vjp(y_bar, a, full, *, y):
     from_u = np.dot(over_columns(u_rest, s), v1.T)
     from_v = np.dot(over_columns(v_rest, s), u1.T)
     return inside + from_u + from_v.T, None
-
-
-missing(
-    eigh_packed,
-    np.linalg.eigvalsh,
-    svd_packed,
-    reason="there is no rule for complex matrices",
-    remedy="give the function that calls it a rule with @numbad.adjoint",
-    columns=COMPLEX_ONLY,
-)

@@ -499,11 +499,15 @@ def _tolist(a: Any) -> Any:
 def _real(val: Any) -> Any:
     if is_array(val) and plain(val).dtype.kind != "c":
         return val
+    if isinstance(val, TracedArray):
+        return TracedArray(val.array.real)
     return elementwise(np.real, _as_array(val))
 
 
 @handles(np.imag)
 def _imag(val: Any) -> Any:
+    if isinstance(val, TracedArray) and val.array.dtype.kind == "c":
+        return TracedArray(val.array.imag)
     return elementwise(np.imag, _as_array(val))
 
 

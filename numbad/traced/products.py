@@ -263,7 +263,12 @@ def _pinv(a: Any, rcond: Any = None, **kwargs: Any) -> Any:
 def _slogdet(a: Any) -> Any:
     packed = pairwise(slogdet_packed, _matrix(a, "slogdet"))
     kind = type(np.linalg.slogdet(np.eye(1)))
-    return kind(hooks.get_item(packed, 0), hooks.get_item(packed, 1))
+    return kind(hooks.get_item(packed, 0), _real_part(hooks.get_item(packed, 1)))
+
+
+def _real_part(values: Any) -> Any:
+    """Return values that are real although they are packed with complex ones."""
+    return hooks.call(np.real, values) if plain(values).dtype.kind == "c" else values
 
 
 @handles(np.linalg.eigh)
@@ -272,7 +277,7 @@ def _eigh(a: Any, UPLO: str = "L") -> Any:
     n = plain(a).shape[0]
     packed = pairwise(eigh_packed, a)
     kind = type(np.linalg.eigh(np.eye(1)))
-    return kind(packed[:n], hooks.call(np.reshape, packed[n:], (n, n)))
+    return kind(_real_part(packed[:n]), hooks.call(np.reshape, packed[n:], (n, n)))
 
 
 def _with_complex_values(a: Any, values: np.ndarray[Any, Any]) -> Any:
@@ -320,7 +325,7 @@ def _svd(
     full = bool(full_matrices and compute_uv)
     rows, columns = (m, n) if full else (k, k)
     packed = pairwise(svd_packed, a, full)
-    s = packed[m * rows : m * rows + k]
+    s = _real_part(packed[m * rows : m * rows + k])
     if not compute_uv:
         return s
     kind = type(np.linalg.svd(np.eye(1)))

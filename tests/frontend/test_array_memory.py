@@ -13,7 +13,9 @@ import numbad
 from tests.interpreter import interpreted
 
 
-def check(f: Callable[..., Any], x: np.ndarray, rng: np.random.Generator) -> None:
+def check(
+    f: Callable[..., Any], x: np.ndarray, rng: np.random.Generator, engine: str = "compiled"
+) -> None:
     """Compare value, both modes and central differences of the function itself."""
 
     def like(value: Any) -> Any:
@@ -25,9 +27,9 @@ def check(f: Callable[..., Any], x: np.ndarray, rng: np.random.Generator) -> Non
     expected = f(x.copy())
     seed, direction = like(expected), like(x)
     with interpreted():
-        value, back = numbad.pullback(f, x.copy())
+        value, back = numbad.pullback(f, x.copy(), engine=engine)
         (x_bar,) = back(seed)
-        _, tangent = numbad.jvp(f, (x.copy(),), (direction,))
+        _, tangent = numbad.jvp(f, (x.copy(),), (direction,), engine=engine)
     np.testing.assert_allclose(value, expected, rtol=1e-12)
     ends = [f(x + step * direction) for step in (1e-6, -1e-6)]
     change = np.vdot(seed, ends[0] - ends[1]).real / 2e-6
@@ -70,11 +72,28 @@ def sorted_part(z):
     return np.abs(z) + z.T.imag
 
 
-@pytest.mark.parametrize(
-    "f", [write_through_parts, part_sees_later_writes, copies_of_parts, sorted_part]
-)
-def test_parts_share_memory(f, rng: np.random.Generator) -> None:
-    check(f, rng.standard_normal(5) + 1j * rng.standard_normal(5), rng)
+def assigned_parts(z):
+    z = z * 1.0
+    z.real = z.imag**2
+    z.imag = 2.0
+    z.real += 1.0
+    z[::-1].imag[0] *= z.real[1]
+    return z
+
+
+PARTS = [
+    write_through_parts,
+    part_sees_later_writes,
+    copies_of_parts,
+    sorted_part,
+    assigned_parts,
+]
+
+
+@pytest.mark.parametrize("f", PARTS)
+@pytest.mark.parametrize("engine", ["compiled", "traced"])
+def test_parts_share_memory(f, engine, rng: np.random.Generator) -> None:
+    check(f, rng.standard_normal(5) + 1j * rng.standard_normal(5), rng, engine)
 
 
 def test_parts_compiled(rng: np.random.Generator) -> None:

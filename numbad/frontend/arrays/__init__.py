@@ -39,12 +39,13 @@ from numbad.frontend.arrays.access import getitem, variable_of
 from numbad.frontend.arrays.assignment import augmented, augmented_item, setitem
 from numbad.frontend.arrays.dims import array_dims, note_fresh, note_lengths, note_parameter
 from numbad.frontend.arrays.functions import elementwise, map_elements
-from numbad.frontend.arrays.lazy import LazyValue, is_arraylike, settle, settle_pending
+from numbad.frontend.arrays.lazy import LazyValue, array_type, is_arraylike, settle, settle_pending
 from numbad.frontend.arrays.operations import binary, unary
 from numbad.frontend.arrays.registry import ATTRIBUTES, DECOMPOSITIONS, HANDLERS, METHODS
 from numbad.frontend.arrays.support import Node, value_of
 from numbad.frontend.arrays.support import truth as number_truth
 from numbad.frontend.values import SliceValue, Value
+from numbad.ir.types import is_complex
 
 if TYPE_CHECKING:
     from numbad.frontend.builder import Builder
@@ -100,12 +101,13 @@ def attribute(builder: Builder, array: Value, name: str, node: Node = None) -> V
 def set_attribute(
     builder: Builder, array: Value, name: str, value: Value, node: Node = None
 ) -> None:
-    """Do ``array.name = value``: of ``flat`` only."""
-    if name != "flat":
+    """Do ``array.name = value``: of ``flat``, ``real`` and ``imag`` only."""
+    has_parts = is_complex(array_type(array).dtype)
+    if name not in ("flat", "real", "imag") or (name == "imag" and not has_parts):
         builder.error(
             node, f"`{name}` of an array cannot be assigned.", remedy="Make a new array instead."
         )
-    whole = ATTRIBUTES["flat"](builder, array, node)
+    whole = ATTRIBUTES[name](builder, array, node)
     every = SliceValue(None, None, None)
     setitem(builder, whole, every, value, node)
 

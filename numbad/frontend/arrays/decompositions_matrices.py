@@ -279,10 +279,11 @@ def lstsq(a: Any, b: Any, rcond: Any = None) -> Any:
             rank += 1
     x = np.dot(np.linalg.pinv(a, cutoff), b)
     rest = b - np.dot(a, x)
+    squares = np.real(rest) ** 2 + np.imag(rest) ** 2 if is_complex_valued(rest) else rest * rest
     if np.ndim(b) == 1:
-        residuals = np.sum(rest * rest) * np.ones(1 if rank == a.shape[1] < a.shape[0] else 0)
+        residuals = np.sum(squares) * np.ones(1 if rank == a.shape[1] < a.shape[0] else 0)
     else:
-        whole = np.sum(rest * rest, axis=0)
+        whole = np.sum(squares, axis=0)
         residuals = whole[: whole.shape[0] if rank == a.shape[1] < a.shape[0] else 0]
     return x, residuals, rank, s
 

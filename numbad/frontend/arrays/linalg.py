@@ -19,10 +19,10 @@ from numbad.frontend.arrays.products import blas_operand
 from numbad.frontend.arrays.registry import handles
 from numbad.frontend.arrays.signature import bind, is_given
 from numbad.frontend.arrays.support import ZERO, Node, arithmetic, integer, product, value_of
-from numbad.frontend.arrays.views import reshape, subview
+from numbad.frontend.arrays.views import component, reshape, subview
 from numbad.frontend.values import TupleValue, Value
 from numbad.ir import nodes as ir
-from numbad.ir.types import FLOAT64, Array, Scalar, is_inexact
+from numbad.ir.types import FLOAT64, Array, Scalar, is_complex, is_inexact, real_type
 from numbad.kernels.factors import (
     eig_packed,
     eigh_packed,
@@ -122,12 +122,8 @@ def eigvalsh(builder: Builder, args: list[Value], kwargs: dict[str, Value], node
     (a,) = bind(builder, "eigvalsh", "a", args, kwargs, node)
     matrix = _matrix(builder, a, node)
     dims = _two_axes(builder, "np.linalg.eigvalsh", matrix, node)
-    type_ = Array(_real(_dtype(matrix)), 1, "C")
+    type_ = Array(real_type(_dtype(matrix)), 1, "C")
     return value_of(_call(builder, np.linalg.eigvalsh, (matrix,), type_, dims[:1]))
-
-
-def _real(dtype: Scalar) -> Scalar:
-    return Scalar({"complex64": "float32", "complex128": "float64"}.get(dtype.name, dtype.name))
 
 
 @handles(np.linalg.pinv)
@@ -183,14 +179,21 @@ def _named(builder: Builder, name: str, parts: list[ir.Operand]) -> Value:
     return TupleValue(tuple(value_of(part) for part in parts), found)
 
 
+def _real_values(builder: Builder, part: ir.Var | ir.Operand) -> ir.Var | ir.Operand:
+    """Values that are real although they are packed with complex vectors."""
+    assert isinstance(part, ir.Var)
+    return component(builder, part, "real") if is_complex(_dtype(part)) else part
+
+
 @handles(np.linalg.eigh)
 def eigh(builder: Builder, args: list[Value], kwargs: dict[str, Value], node: Node) -> Value:
-    """``np.linalg.eigh`` of a real symmetric matrix."""
+    """``np.linalg.eigh``."""
     (a,) = bind(builder, "eigh", "a", args, kwargs, node)
     matrix = _matrix(builder, a, node)
     dims = _two_axes(builder, "np.linalg.eigh", matrix, node)
     shapes = [dims[:1], dims]
     parts = _packed(builder, eigh_packed, (matrix,), _dtype(matrix), shapes, node)
+    parts[0] = _real_values(builder, parts[0])
     return _named(builder, "EighResult", parts)
 
 
@@ -231,6 +234,7 @@ def svd(builder: Builder, args: list[Value], kwargs: dict[str, Value], node: Nod
     shapes: list[Dims] = [(m, rows), (k,), (columns, n)]
     flag = builder.constant(wants_full)
     parts = _packed(builder, svd_packed, (matrix, flag), _dtype(matrix), shapes, node)
+    parts[1] = _real_values(builder, parts[1])
     return value_of(parts[1]) if only_values else _named(builder, "SVDResult", parts)
 
 
@@ -244,6 +248,9 @@ def slogdet(builder: Builder, args: list[Value], kwargs: dict[str, Value], node:
     packed = builder.call(slogdet_packed, matrix, type=Array(dtype, 1, "C"))
     assert isinstance(packed, ir.Var)
     sign, logarithm = builder.load(packed, integer(0)), builder.load(packed, integer(1))
+    if is_complex(dtype):
+        real = builder.call(np.real, logarithm, type=real_type(dtype))
+        return _named(builder, "SlogdetResult", [sign, real])
     return _named(builder, "SlogdetResult", [sign, logarithm])
 
 
