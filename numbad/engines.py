@@ -16,6 +16,7 @@ from numbad.errors import (
     CompilationFailed,
     DifferentiationError,
     InternalError,
+    NoRule,
     SourceUnavailable,
     TracedFallbackWarning,
     TypeInferenceFailed,
@@ -59,13 +60,26 @@ def dispatch(
         return compiled()
     try:
         return compiled()
+    except NoRule as error:
+        without_rule = error
     except _REFUSALS as error:
-        refusal = error
-    _warn(function, refusal)
+        _warn(function, error)
+        return _traced(traced)
+    # A function without rule may have nothing to do with the derivative: a clock, a log, a file.
+    try:
+        found = _traced(traced)
+    except NoRule:
+        raise without_rule from None
+    _warn(function, without_rule)
+    return found
+
+
+def _traced(work: Callable[[], Any]) -> Any:
+    """Do the work of the traced engine, with compiled kernels where they are called."""
     from numbad.compiled_calls import compiled_calls
 
     with compiled_calls():
-        return traced()
+        return work()
 
 
 def _warn(function: Any, refusal: DifferentiationError) -> None:

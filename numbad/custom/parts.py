@@ -314,6 +314,8 @@ def _cotangents(
             "Return a cotangent for each positional argument; None in a tuple means no derivative.",
         )
     answer = bindings.settled(builder, answer)
+    if isinstance(answer, StaticValue) and answer.value is None:
+        answer = TupleValue((answer,) * len(entries))  # no derivative for any of them
     items = None if isinstance(answer, OperandValue) else builder.as_sequence(answer)
     if items is None or (len(items) != len(entries) and _is_bare(items, entries)):
         items = (answer,)
@@ -454,19 +456,27 @@ def unused_part(
 
 
 def _returns_nothing(source: Any) -> bool:
-    last = _last_return(source)
-    if last is None:
+    """Whether a function ends without ``return``, and has none of a value."""
+    found = _definition(source)
+    if found is None or not getattr(found[1], "falls_off", False):
         return False
-    value = last[1].value
+    last = found[1].body[-1]
+    value = last.value if isinstance(last, ast.Return) else None
     return value is None or (isinstance(value, ast.Constant) and value.value is None)
 
 
 def _last_return(source: Any) -> tuple[Callable[[ast.AST], ir.Origin], ast.Return] | None:
     """Return the final return statement of a function, and how to place it."""
+    found = _definition(source)
+    last = None if found is None else found[1].body[-1]
+    return None if found is None or not isinstance(last, ast.Return) else (found[0], last)
+
+
+def _definition(source: Any) -> tuple[Callable[[ast.AST], ir.Origin], ast.FunctionDef] | None:
+    """Return the normalised definition of a function, and how to place parts of it."""
     if isinstance(source, FunctionValue):
         code = source.source
-        last = code.node.body[-1]
-        return (code.origin, last) if isinstance(last, ast.Return) else None
+        return code.origin, code.node
     found = source.value if isinstance(source, StaticValue) else source
     try:
         callee = resolve_callable(found)
@@ -477,8 +487,7 @@ def _last_return(source: Any) -> tuple[Callable[[ast.AST], ir.Origin], ast.Retur
     function = callee.function
     assert isinstance(function, python_types.FunctionType)
     loaded = load(function)
-    last = normalize(loaded).body[-1]
-    return (loaded.origin, last) if isinstance(last, ast.Return) else None
+    return loaded.origin, normalize(loaded)
 
 
 def _invalid(

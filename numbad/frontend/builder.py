@@ -31,6 +31,7 @@ from numbad.frontend import (
     loops,
     merging,
     operators,
+    powers,
     sequences,
 )
 from numbad.frontend.emitter import Emitter
@@ -77,6 +78,7 @@ class Builder(Emitter):
         self.live = live.Live(self)
         self.loop_records: dict[Any, LoopRecord] = {}
         self.active_loops: list[loops.ActiveLoop] = []
+        self.not_negative: set[int] = set()
         self.carryings: dict[int, carrying.Carrying] = {}
         self.ambient: list[set[tuple[int, str]]] = []
         self.consumer: generators.Consumer | None = None
@@ -172,6 +174,9 @@ class Builder(Emitter):
         operand = self.as_scalar(value, node)
         name = operand.type.name if isinstance(operand.type, Scalar) else ""
         if not name.startswith(("int", "uint", "bool")):
+            whole = powers.whole(self, operand)
+            if whole is not None:
+                return whole
             self.type_error(node, f"An integer is needed here, not {operand.type}.")
         return self.cast(operand, INT64)
 

@@ -6,11 +6,14 @@ The part of the builder that knows operands only, no values of Python.
 from __future__ import annotations
 
 import ast
+import math
 import operator
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, NoReturn
+
+import numpy as np
 
 from numbad import numba_bridge
 from numbad.errors import (
@@ -35,6 +38,10 @@ class Activation:
 
     key: Any
     origin: ir.Origin | None
+
+
+_POWERS = frozenset({operator.pow, math.pow})
+_ABSOLUTES = frozenset({abs, np.abs, math.fabs, np.fabs})
 
 
 class Emitter:
@@ -139,10 +146,34 @@ class Emitter:
         folded = folding.fold(fn, operands)
         if folded is not None:
             return folded
+        operands = self._without_sign(fn, operands)
         result = type if type is not None else self.call_type(fn, *operands)
         if self.is_rule and fn is operator.truediv:
             fn = _divide()
         return self.let(result, ir.Call(fn, tuple(operands)), name)
+
+    def _without_sign(
+        self, fn: Callable[..., Any], operands: tuple[ir.Operand, ...]
+    ) -> tuple[ir.Operand, ...]:
+        """Leave out ``abs`` of a real number that is squared: its slope jumps, the square's not."""
+        match operands:
+            case (ir.Var() as base, ir.Const(exponent)) if fn in _POWERS and (
+                isinstance(exponent, int | float) and exponent != 0 and exponent % 2 == 0
+            ):
+                return (self._signed(base), operands[1])
+            case (ir.Var() as left, ir.Var() as right) if fn is operator.mul:
+                inner = self._signed(left)
+                is_square = inner == self._signed(right) and inner not in operands
+                return (inner, inner) if is_square else operands
+            case _:
+                return operands
+
+    def _signed(self, operand: ir.Var) -> ir.Operand:
+        match self.definitions.get(operand.id):
+            case ir.Call(fn, (inner,)) if fn in _ABSOLUTES and inner.type == operand.type:
+                return inner
+            case _:
+                return operand
 
     def call_type(self, fn: Callable[..., Any], *operands: ir.Operand) -> Type:
         """Type of ``fn(*operands)``; raises TypeInferenceFailed if Numba has none."""

@@ -292,7 +292,8 @@ def lower_function(
 ) -> ast.FunctionDef:
     """Normalise a function definition and those nested in it."""
     body = check_names(names, node, desugar_block(parsed, names, node.body))
-    if falls(body):
+    falls_off = falls(body)
+    if falls_off:
         last = body[-1] if body else node
         body = [*body, _at(ast.Return(None), last)]
     returns_value = any(_returns_value(statement) for statement in body)
@@ -303,6 +304,7 @@ def lower_function(
     lowered = lowering.block(body, Scope())
     result = copy.copy(node)
     result.body = _with_return(lowered, end, returns_value)
+    result.falls_off = falls_off  # type: ignore[attr-defined]
     if not is_guarded:
         result.again = functools.partial(  # type: ignore[attr-defined]
             lower_function, parsed, names, node, is_guarded=True

@@ -17,7 +17,15 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from numbad.frontend import bindings, conditions, iteration, merging, statements, while_loops
+from numbad.frontend import (
+    bindings,
+    conditions,
+    iteration,
+    merging,
+    powers,
+    statements,
+    while_loops,
+)
 from numbad.frontend.carrying import Carrying
 from numbad.frontend.iteration import Direct, Generated, Indexed, Listed
 from numbad.frontend.jumps import GuardedFor
@@ -218,6 +226,7 @@ def _run_range(builder: Builder, run_: _Run, flag: str | None) -> None:
 
 def _counted(builder: Builder, run_: _Run) -> None:
     index = builder.fresh.var(INT64, _index_name(run_.node))
+    powers.note_index(builder, index, run_.bounds)
     origin = builder.block.origin
 
     def walk() -> tuple[list[BlockBuilder], bool, list[ir.Operand]]:

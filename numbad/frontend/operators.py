@@ -11,7 +11,7 @@ import operator
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from numbad.frontend import checks, conditions, equality
+from numbad.frontend import checks, conditions, equality, powers
 from numbad.frontend.sequences import describe, items_of, length, sentence
 from numbad.frontend.values import (
     BoundMethod,
@@ -143,6 +143,8 @@ def binary(
     numbers = as_number(builder, left), as_number(builder, right)
     if numbers[0] is not None and numbers[1] is not None:
         operands: tuple[ir.Operand, ...] = (numbers[0], numbers[1])
+        if fn is operator.pow:
+            operands = powers.operands(builder, *operands)
         if builder.attempt is not None:
             operands = checks.operands(builder, fn, operands)
         return OperandValue(builder.call(fn, *operands))

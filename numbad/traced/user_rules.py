@@ -168,6 +168,8 @@ def _per_leaf(rule: UserRule, back: Any, args: list[Any], needed: int) -> list[A
 
     It may stop after the last argument that is differentiated, of which there are ``needed``.
     """
+    if back is None:
+        back = (None,) * len(args)
     if isinstance(back, tuple | list) and needed <= len(back) < len(args):
         back = (*back, *[None] * (len(args) - len(back)))
     if len(args) == 1 and not (isinstance(back, tuple) and len(back) == 1):

@@ -195,8 +195,12 @@ class _Folder:
 
     def _if(self, statement: ir.If, out: list[ir.Stmt]) -> None:
         condition = self.operand(statement.condition)
+        chosen: ir.Block = ()
         if isinstance(condition, ir.Const):
             chosen = statement.then if condition.value else statement.orelse
+        # What follows a branch that raises may define what a loop around it hands on.
+        raises = bool(chosen) and isinstance(chosen[-1], ir.Raise)
+        if isinstance(condition, ir.Const) and not raises:
             out.extend(self.block(chosen))
             for merge in statement.merges:
                 source = merge.if_true if condition.value else merge.if_false

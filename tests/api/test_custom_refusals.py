@@ -69,6 +69,19 @@ def test_back_without_return():
     expect(rule, "returns nothing")
 
 
+@pytest.mark.parametrize("engine", ["compiled", "traced"])
+def test_back_may_answer_none(engine):
+    def opaque(x, y):
+        return x * y
+
+    @numbad.adjoint(opaque)
+    def rule(x, y):
+        return x * y, lambda _: None
+
+    f = lambda x, y: opaque(x, y) * x
+    assert numbad.gradient(f, 2.0, 3.0, engine=engine) == (6.0, None)
+
+
 def test_number_for_an_array():
     def rule(x, y):
         return x * y, lambda y_bar: (1.0, None)

@@ -2,8 +2,13 @@
 
 import contextlib
 import itertools
+import logging
 import math
 import operator
+import random
+import struct
+import sys
+import time
 import warnings
 
 import numpy as np
@@ -72,7 +77,7 @@ class TestFallBack:
     @pytest.mark.parametrize(
         ("f", "error"),
         [
-            (lambda x: np.i0(x) * x, NoRule),
+            (lambda x: len(struct.pack("d", x)) * x, NoRule),
             (lambda x: np.ones(3) * x, NonScalarOutput),
         ],
     )
@@ -351,3 +356,57 @@ def test_other_marks():
 
     found = gradient(lambda x: np.sum(vstack(x)), np.array([1, 2, 3]))[0]
     assert_array_equal(found, [5.0, 5.0, 5.0])
+
+
+_LOG = logging.getLogger("numbad.tests")
+_GENERATOR = random.Random(1)
+
+
+def logged(x):
+    _LOG.warning("x = %s", x)
+    return x * x
+
+
+def timed(x):
+    start = time.perf_counter()
+    y = x * x
+    return y if time.perf_counter() >= start else x
+
+
+def drawn(x):
+    return x * _GENERATOR.random()
+
+
+def joined(x):
+    return x * len(",".join(["a", "b"]))
+
+
+def written(x):
+    sys.stderr.write("x")
+    return 3 * x
+
+
+@pytest.mark.parametrize(
+    ("f", "expected"), [(logged, 3.0), (timed, 3.0), (joined, 3.0), (written, 3.0)]
+)
+def test_functions_without_rule_that_do_not_matter(f, expected):
+    numbad.refresh()
+    with pytest.warns(TracedFallbackWarning):
+        found = gradient(f, 1.5, engine="auto")
+    assert found == (expected,)
+
+
+@pytest.mark.filterwarnings("ignore::numbad.errors.TracedFallbackWarning")
+def test_draws_of_a_generator_happen_once(caplog):
+    _GENERATOR.seed(7)
+    (found,) = gradient(drawn, 2.0, engine="auto")
+    following = _GENERATOR.random()
+    _GENERATOR.seed(7)
+    assert (found, following) == (_GENERATOR.random(), _GENERATOR.random())
+    gradient(logged, 1.5, engine="auto")
+    assert [record.getMessage() for record in caplog.records] == ["x = 1.5"]
+
+
+def test_functions_without_rule_that_matter():
+    with pytest.raises(NoRule, match="pack"):
+        gradient(lambda x: len(struct.pack("d", x)) * x, 1.5, engine="auto")
