@@ -89,8 +89,9 @@ def kind_of(function: Any) -> str | None:
         return "refused: a reinterpretation of memory has no derivative"
     handled = function in arrays.HANDLERS
     rule = registry.lookup(function) or registry.lookup(function, is_complex=True)
-    is_written_out = function in arrays.DECOMPOSITIONS
-    if handled and (rule is None or is_written_out or isinstance(rule, Missing)):
+    is_drawn = isinstance(rule, ZeroDerivative) and rule.impure
+    is_written_out = rule is None or (is_drawn and function in arrays.DECOMPOSITIONS)
+    if handled and (is_written_out or isinstance(rule, Missing)):
         return "zero" if function in ZERO else "written out"
     match rule:
         case ScalarRule():
