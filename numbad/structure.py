@@ -20,7 +20,7 @@ from typing import Any, assert_never
 
 import numpy as np
 
-from numbad.errors import TypeInferenceFailed
+from numbad.errors import TypeInferenceFailed, UnsupportedSyntax
 from numbad.ir.types import BOOL, COMPLEX128, FLOAT64, INT64, UINT64, Array, Scalar, Type
 
 
@@ -51,7 +51,7 @@ class Mapping_:
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """An object with fields: a dataclass or a plain instance."""
+    """An object with fields: a dataclass, a plain instance or one of a ``jitclass``."""
 
     cls: type
     names: tuple[str, ...]
@@ -199,7 +199,10 @@ def reads_by_itself(cls: type) -> bool:
 
 
 def record_fields(value: Any) -> dict[str, Any] | None:
-    """Fields of a dataclass instance or plain object; None for what is not a record of fields."""
+    """Fields of a dataclass instance, a plain object or one of a class that Numba compiles.
+
+    None for what is not a record of fields.
+    """
     cls = type(value)
     if dataclasses.is_dataclass(cls):
         return {field.name: getattr(value, field.name) for field in dataclasses.fields(cls)}
@@ -217,6 +220,9 @@ def record_fields(value: Any) -> dict[str, Any] | None:
         return dict(vars(value))
     if isinstance(value, opaque) or _is_enum(value) or not cls.__flags__ & 1 << 9:
         return None
+    compiled: Any = getattr(cls, "_numba_type_", None)
+    if hasattr(compiled, "class_type") and hasattr(compiled, "struct"):
+        return {name: getattr(value, name) for name in compiled.struct}
     if cls.__module__.partition(".")[0] in {"numba", "numpy", "functools", "builtins", "scipy"}:
         return None
     fields = getattr(value, "__dict__", None)
@@ -329,6 +335,12 @@ def build_from(
 
 def new_instance(cls: type) -> Any:
     """Return an instance of a class of records, without fields and without running its code."""
+    if hasattr(cls, "_numba_type_"):
+        raise UnsupportedSyntax(
+            f"An instance of the compiled class `{cls.__name__}` would have to be made.",
+            why="Only Numba makes such objects, from machine numbers.",
+            remedy='Use engine="compiled", or pass the fields as numbers and arrays.',
+        )
     return cls() if issubclass(cls, python_types.SimpleNamespace) else object.__new__(cls)
 
 

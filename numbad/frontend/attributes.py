@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from numbad.frontend import bindings, updates
+from numbad.frontend import bindings, jitclasses, updates
 from numbad.frontend.classes import class_of
 from numbad.frontend.sequences import describe, sentence
 from numbad.frontend.values import (
@@ -247,7 +247,7 @@ def _of_static(builder: Builder, value: StaticValue, name: str, node: ast.AST | 
     ) and cls.__module__ not in ("builtins", "numpy")
     fields = getattr(found, "__dict__", {})
     if is_instance and name not in fields and isinstance(fields, dict):
-        inherited = _class_attribute(builder, value, cls, name, node)
+        inherited = _class_attribute(builder, value, jitclasses.walked_class(cls), name, node)
         if inherited is not None:
             return inherited
     try:
@@ -260,16 +260,19 @@ def set_field(builder: Builder, owner: Value, name: str, value: Value, node: ast
     """Do ``owner.__dict__[name] = value``."""
     if isinstance(owner, Ref) and isinstance(builder.state.heap[owner.id], RecordObject):
         builder.check_mutable(owner, node)
-        _store_field(builder, owner, name, value)
+        _store_field(builder, owner, name, value, node)
         return
     fields = builder.attribute(owner, "__dict__", node)
     builder.setitem(fields, builder.static(name), value, node)
 
 
-def _store_field(builder: Builder, owner: Ref, name: str, value: Value) -> None:
+def _store_field(
+    builder: Builder, owner: Ref, name: str, value: Value, node: ast.AST | None
+) -> None:
     contents = builder.state.heap[owner.id]
     assert isinstance(contents, RecordObject)
     value = bindings.settled(builder, value, name)
+    value = jitclasses.as_field(builder, contents.cls, name, value, node)
     if isinstance(value, OperandValue):
         value = OperandValue(builder.name_operand(value.operand, name))
     fields = dict(zip(contents.names, contents.items, strict=True))
@@ -315,7 +318,7 @@ def setattr_(
             ):
                 kind = type(setter).__name__
                 builder.error(node, f"The attribute `{name}` is set by a descriptor, `{kind}`.")
-            _store_field(builder, owner, name, value)
+            _store_field(builder, owner, name, value, node)
             return
     if is_array(owner):
         from numbad.frontend import arrays

@@ -14,7 +14,7 @@ from typing import Any
 
 from numbad import numba_bridge
 from numbad.compilation import Built, interface_of
-from numbad.frontend import arrays, bindings, calls, live, updates
+from numbad.frontend import arrays, bindings, calls, jitclasses, live, updates
 from numbad.frontend.builder import Builder
 from numbad.frontend.callables import Kind, resolve_callable
 from numbad.frontend.session import Session
@@ -403,5 +403,12 @@ def _object_tree(
         case DictObject(keys):
             return Mapping_(keys, items, contents.cls, contents.factory)
         case RecordObject(cls, names):
+            if jitclasses.is_compiled_class(cls):
+                builder.error(
+                    None,
+                    f"An instance of the compiled class `{cls.__name__}` is returned.",
+                    "Only Numba makes such objects.",
+                    "Return its fields, as numbers and arrays.",
+                )
             return Record(cls, names, items)
     builder.internal_error("an object of an unknown kind is returned")

@@ -173,6 +173,8 @@ def _resolved(
         case Kind.CLASS:
             return classes.construct(builder, callee.target, args, kwargs, node)
         case Kind.OPAQUE:
+            if found is callee.target:
+                return opaque_call(builder, found, callee, args, kwargs, node)
             _, bound, named = _unwrap(builder, found, path)
             if bound or named:
                 target = StaticValue(callee.target)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numba
 
 from numbad import structure
-from numbad.frontend import bindings
+from numbad.frontend import bindings, jitclasses
 from numbad.frontend.values import (
     BoundMethod,
     OperandValue,
@@ -42,6 +42,8 @@ def construct(
     if cls is numba.typed.List and not kwargs:
         # Walked code has one kind of list.
         return builder.inline(list, args, node=node)
+    if jitclasses.is_compiled_class(cls):
+        return jitclasses.construct(builder, cls, args, kwargs, node)
     if cls.__module__.startswith("numba.typed"):
         builder.error(
             node, f"`numba.typed.{cls.__name__}` is not supported.", "", "Use an array or a list."

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from numbad import structure
-from numbad.frontend import folding
+from numbad.frontend import folding, jitclasses
 from numbad.frontend.signals import NeedsOpening
 from numbad.frontend.values import (
     Conflict,
@@ -360,7 +360,9 @@ def argument_value(
                 argument_value(builder, item, f"{name}_{field}", leaf, (*path, ("attr", field)))
                 for field, item in zip(names, items, strict=True)
             )
-            return _external(builder, RecordObject(cls, names, values), path)
+            return _external(
+                builder, RecordObject(jitclasses.walked_class(cls), names, values), path
+            )
         case structure.Existing():
             builder.internal_error("an argument is described by where it is")
 

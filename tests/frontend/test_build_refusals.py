@@ -2,11 +2,9 @@
 
 import dataclasses
 
-import numba
 import numpy as np
 import pytest
 from numba import typed
-from numba.experimental import jitclass
 
 from numbad.errors import (
     DifferentiationError,
@@ -21,12 +19,6 @@ x5 = np.array([0.3, 1.2, -0.7, 2.1, 0.9])
 ITEMS = []
 TABLE = {}
 COUNTER = 1.0
-
-
-@jitclass([("a", numba.float64)])
-class Compiled:
-    def __init__(self, a):
-        self.a = a
 
 
 class Plain:
@@ -71,14 +63,6 @@ def uses_typed_dict(x):
     values = typed.Dict()
     values[1] = x
     return values[1]
-
-
-def makes_jitclass(x):
-    return Compiled(x).a
-
-
-def reads_jitclass(j, x):
-    return j.a * x
 
 
 def reads_record(r):
@@ -195,8 +179,6 @@ CASES = [
     (lengths_conflict, (x5,), TypeInferenceFailed, "a tuple of different lengths"),
     (endless_recursion, (2.0,), UnsupportedSyntax, "never ends"),
     (uses_typed_dict, (2.0,), UnsupportedSyntax, "`numba.typed.Dict` is not supported"),
-    (makes_jitclass, (2.0,), UnsupportedSyntax, "Instances of `Compiled`"),
-    (reads_jitclass, (Compiled(1.0), 2.0), UnsupportedSyntax, "argument `j` is a `numba"),
     (reads_record, (np.zeros(3, [("a", float)]),), UnsupportedSyntax, "an array of dtype"),
     (formats, (2.0,), UnsupportedSyntax, "f-string must be known"),
     (generator_of_numpy, (2.0,), NoRule, "`default_rng` cannot be differentiated"),
