@@ -33,7 +33,7 @@ class Leaf:
 
 @dataclass(frozen=True, slots=True)
 class Sequence_:
-    """A tuple, a list or a namedtuple; ``cls`` says which."""
+    """A tuple, a list (also a typed one) or a namedtuple; ``cls`` says which."""
 
     items: tuple[Tree, ...]
     cls: type
@@ -168,7 +168,7 @@ def _describe_container(value: Any, seen: frozenset[int]) -> Tree:
 
     if isinstance(value, tuple) and (type(value) is tuple or hasattr(type(value), "_fields")):
         return Sequence_(tuple(tree(item) for item in value), type(value))
-    if type(value) is list:
+    if type(value) is list or is_typed_list(value):
         return Sequence_(tuple(tree(item) for item in value), list)
     if type(value) is dict:
         return Mapping_(tuple(value), tuple(tree(item) for item in value.values()))
@@ -191,6 +191,12 @@ def _describe_container(value: Any, seen: frozenset[int]) -> Tree:
 
 def _is_enum(value: Any) -> bool:
     return isinstance(value, enum.Enum)
+
+
+def is_typed_list(value: Any) -> bool:
+    """Whether a value is Numba's ``typed.List``; its items count as those of a list."""
+    cls = type(value)
+    return cls.__name__ == "List" and cls.__module__.startswith("numba.typed")
 
 
 def reads_by_itself(cls: type) -> bool:

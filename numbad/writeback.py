@@ -105,7 +105,9 @@ def _write(owner: Any, update: Update, values: list[Any]) -> None:
     if update.is_whole:
         owner.clear()
     if update.kind is list and update.is_whole:
-        owner.extend(values)
+        # One by one: a typed list takes no list of Python's.
+        for value in values:
+            owner.append(value)
         return
     for key in update.removed:
         del owner[key]

@@ -136,6 +136,15 @@ class Live:
                 for position, item in enumerate(found)
             )
             return TupleValue(items, None if type(found) is tuple else type(found))
+        if structure.is_typed_list(found):
+            self.depend(path, "type", type(found))
+            self.depend(path, "length", len(found))
+            return TupleValue(
+                tuple(
+                    self.value(item, (*path, ("item", position)), f"{name}{position}")
+                    for position, item in enumerate(found)
+                )
+            )
         if isinstance(found, str | bytes | int | range | np.dtype):
             self.depend(path, "equal", found)
         elif type(found) in (list, dict):

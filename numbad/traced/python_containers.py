@@ -15,7 +15,10 @@ from collections.abc import Iterable, Iterator, KeysView, Sequence, ValuesView
 from types import MappingProxyType
 from typing import Any
 
+import numpy as np
+
 from numbad.errors import DifferentiationError
+from numbad.structure import is_typed_list
 
 
 def contents(value: Any) -> dict[Any, Any] | None:
@@ -116,13 +119,13 @@ def refuse(value: Any) -> None:
             remedy="Pass a list or an array, or leave the argument out with `wrt`.",
         )
     held: Iterable[Any] = ()
-    if isinstance(value, set | frozenset | KeysView | ValuesView):
+    if isinstance(value, set | frozenset | KeysView | ValuesView) or is_typed_list(value):
         held = value
     elif isinstance(value, array.array):
         held = value if value.typecode in "fd" else ()
     elif isinstance(value, memoryview):
         held = (0.0,) if value.format in ("f", "d", "Zf", "Zd") else ()
-    if any(isinstance(item, float | complex) for item in held):
+    if any(isinstance(item, float | complex | np.ndarray) for item in held):
         raise DifferentiationError(
             f"The numbers in a `{type(value).__name__}` are not differentiated.",
             why="It is no sequence or dict of numbers that could be replaced.",

@@ -1,0 +1,87 @@
+"""Numba's ``typed.List`` as arguments and in closures: lists of numbers and of arrays."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from numba import njit
+from numba.typed import List
+
+import numbad
+from numbad.errors import DifferentiationError
+
+
+@njit
+def distances(items):
+    n = len(items)
+    table = np.zeros((n, n))
+    for i in range(n):
+        for j in range(i + 1, n):
+            table[i, j] = np.sum((items[i] - items[j]) ** 2)
+            table[j, i] = table[i, j]
+    return table
+
+
+def test_lists_of_arrays_are_arguments():
+    rows = [np.array([0.5, 1.0]), np.array([-1.0, 2.0]), np.array([0.0, 3.0])]
+    items = List(rows)
+    y, back = numbad.pullback(distances, items, engine="compiled")
+    np.testing.assert_allclose(y, distances(items), rtol=1e-14)
+    weights = np.array([[0.0, 1.0, 2.0], [0.5, 0.0, -1.0], [0.0, 3.0, 0.0]])
+    (found,) = back(weights)
+    both = weights + weights.T
+    expected = [sum(2 * both[i, j] * (rows[i] - rows[j]) for j in range(3)) for i in range(3)]
+    assert isinstance(found, list)
+    np.testing.assert_allclose(found, expected, rtol=1e-12)
+
+
+@njit
+def squares(numbers):
+    total = 0.0
+    for number in numbers:
+        total += number**2
+    return total
+
+
+def test_lists_of_numbers_are_arguments():
+    assert numbad.gradient(squares, List([1.0, 2.0, 3.0]), engine="compiled") == ([2.0, 4.0, 6.0],)
+    assert numbad.gradient(squares, List([1.5]), engine="compiled") == ([3.0],)
+
+
+def test_lists_are_left_as_the_program_leaves_them():
+    @njit
+    def changing(numbers):
+        numbers[1] = numbers[0] * 3.0
+        numbers.append(numbers[2] * 2.0)
+        return squares(numbers)
+
+    numbers = List([1.0, 2.0, 3.0])
+    value, (found,) = numbad.withgradient(changing, numbers, engine="compiled")
+    assert value == 1.0 + 9.0 + 9.0 + 36.0
+    assert found == [20.0, None, 30.0]
+    assert list(numbers) == [1.0, 3.0, 3.0, 6.0]
+
+
+def test_lists_in_closures_are_read_when_the_program_runs():
+    grids = List([np.array([1.0, 2.0]), np.array([3.0, 5.0, 7.0])])
+
+    @njit
+    def total(scale, grids):
+        result = 0.0
+        for grid in grids:
+            result += np.sum(grid) * scale
+        return result * len(grids[1])
+
+    def f(scale):
+        return total(scale, grids)
+
+    assert numbad.gradient(f, 2.0, engine="compiled") == (54.0,)
+    grids[0][0] = 11.0
+    assert numbad.gradient(f, 2.0, engine="compiled") == (84.0,)
+    grids.append(np.array([1.0]))
+    assert numbad.gradient(f, 2.0, engine="compiled") == (87.0,)
+
+
+def test_the_traced_engine_refuses_them():
+    with pytest.raises(DifferentiationError, match="`List` are not differentiated"):
+        numbad.gradient(squares, List([1.0, 2.0]), engine="traced")
