@@ -51,14 +51,6 @@ def zeros(shape: Shape, dtype: Any = np.float64) -> np.ndarray:
     return np.zeros(shape, dtype)
 
 
-def distinct(array: np.ndarray) -> np.ndarray:
-    """Return the array itself, promising that the function reaches its memory by no other way.
-
-    Unchecked: the caller has made sure of it. The argument must not be used afterwards.
-    """
-    return array
-
-
 def release_pool() -> None:
     """Give the work memory that is kept for later calls back to the operating system."""
     runtime.call("numbad_empty_pool", None)
@@ -207,25 +199,3 @@ def _runtime_function(builder: Any, name: str, result: Any, *params: Any) -> Any
     function = cgutils.get_or_insert_function(builder.module, kind, name)
     function.attributes.add("nounwind")
     return function
-
-
-@type_callable(distinct)
-def _type_distinct(context: Any) -> Any:
-    def typer(array: Any) -> types.Array | None:
-        return array if isinstance(array, types.Array) else None
-
-    return typer
-
-
-@lower_builtin(distinct, types.Array)
-def _lower_distinct(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-    type_ = signature.return_type
-    array = make_array(type_)(context, builder, value=args[0])
-    same = _runtime_function(builder, "numbad_distinct", _POINTER, _POINTER)
-    same.return_value.add_attribute("noalias")
-    escape = _runtime_function(builder, "numbad_escape", ir.VoidType(), _POINTER)
-    data = builder.call(same, [builder.bitcast(array.data, _POINTER)])
-    builder.call(escape, [data])
-    array.data = builder.bitcast(data, array.data.type)
-    context.nrt.incref(builder, type_, array._getvalue())
-    return array._getvalue()

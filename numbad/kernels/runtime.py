@@ -220,10 +220,6 @@ define i64 @numbad_progress_state(i64 %which) {
   ret i64 %n
 }
 
-; The same address, of which LLVM knows nothing: memory that no other argument overlaps.
-define noalias ptr @numbad_distinct(ptr %p) noinline { ret ptr %p }
-define void @numbad_escape(ptr %p) noinline { ret void }
-
 ; A stack: bytes used in the current chunk, its capacity, data and owner; the level of the current
 ; chunk, the number of chunks; for each chunk data, owner, capacity and bytes used when it was left.
 %chunk = type { ptr, ptr, i64, i64 }
@@ -362,8 +358,6 @@ fail:
 
 _SYMBOLS = (
     "numbad_array",
-    "numbad_distinct",
-    "numbad_escape",
     "numbad_progress",
     "numbad_stack_init",
     "numbad_stack_grow",

@@ -10,7 +10,7 @@ import pytest
 from numba import njit
 
 from numbad.kernels import memory
-from numbad.kernels.memory import distinct, empty, tape, zeros
+from numbad.kernels.memory import empty, tape, zeros
 
 LARGE = 40_000
 
@@ -187,19 +187,3 @@ def test_sums_stay_in_registers() -> None:
     x_bar, w_bar = outer(x, w)
     np.testing.assert_array_equal(x_bar, [3.0] * 5)
     np.testing.assert_array_equal(w_bar, [10.0] * 3)
-
-
-def test_distinct() -> None:
-    @njit
-    def add(x, y):
-        x = distinct(x)
-        y = distinct(y)
-        for i in range(x.shape[0]):
-            y[i] += x[i]
-        return y
-
-    x, y = np.arange(10.0), np.ones(10)
-    result = add(x[::2], y[:5])
-    np.testing.assert_array_equal(result, 1 + x[::2])
-    np.testing.assert_array_equal(y[:5], result)
-    assert distinct(x) is x
