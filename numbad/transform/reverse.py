@@ -42,6 +42,7 @@ from numbad.transform.products import store_products
 from numbad.transform.schedule import Scheduler
 from numbad.transform.simplify import simplify_program
 from numbad.transform.tape import Tape
+from numbad.transform.unread import drop_unread_stores
 from numbad.transform.values import Demands, PlannedValues, Scope
 
 Values = Demands | PlannedValues
@@ -423,7 +424,7 @@ def _finished(program: ir.Program) -> ir.Program:
 
 
 def _improved(function: ir.Function) -> ir.Function:
-    return join_cleared(improve_accumulations(join_branches(function)))
+    return drop_unread_stores(join_cleared(improve_accumulations(join_branches(function))))
 
 
 def split(reversed_: Reversed, name: str) -> tuple[ir.Program, ir.Program] | None:

@@ -1,0 +1,144 @@
+"""Stores to the program's own arrays that nothing reads any more.
+
+The adjoint of ``a[i] = v`` clears ``a_bar[i]``, which only matters if something is added to it
+later; and a value is put back that only earlier steps would have read. In the first steps of the
+program, the last ones of the backward sweep, there is nobody left to read them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+
+from numbad.analysis.coverage import at_least
+from numbad.analysis.memory import Access, Memory
+from numbad.analysis.regions import Region, Regions
+from numbad.analysis.regions import analyse as analyse_regions
+from numbad.ir import nodes as ir
+from numbad.ir import visit
+from numbad.ir.types import Array
+from numbad.transform import arith
+
+
+def drop_unread_stores(function: ir.Function) -> ir.Function:
+    """Return the function without stores to arrays of its own that are not read afterwards."""
+    regions = analyse_regions(function.body, function.params)
+    memory = Memory(regions, function.params, function.results)
+    uses: dict[ir.Var, _Uses] = {
+        array: _Uses()
+        for array, definition in regions.definition.items()
+        if isinstance(definition, ir.Let)
+        and isinstance(definition.expr, ir.Alloc)
+        and isinstance(array.type, Array)
+        and not memory.of(array).external
+        and len(memory.of(array).members) == 1
+    }
+    _collect(regions.root, uses)
+    dropped = {
+        id(store.statement)
+        for array, found in uses.items()
+        for store in found.stores
+        if not _is_read_behind(store, found.reads, regions.region_of[array], regions)
+    }
+    return replace(function, body=_without(function.body, dropped)) if dropped else function
+
+
+@dataclass
+class _Uses:
+    """Where an array that is referred to by one name only is written and read."""
+
+    stores: list[Access] = field(default_factory=list)
+    reads: list[Access] = field(default_factory=list)
+
+
+def _collect(region: Region, uses: dict[ir.Var, _Uses]) -> None:
+    for position, statement in enumerate(region.block):
+        access = Access(region, position, statement)
+        match statement:
+            case ir.Store(array) if array in uses:
+                uses[array].stores.append(access)
+            case ir.Let(_, ir.Shape()):
+                pass
+            case _:
+                for operand in {*visit.operands(statement), *visit.region_results(statement)}:
+                    if isinstance(operand, ir.Var) and operand in uses:
+                        uses[operand].reads.append(access)
+    for child in region.children.values():
+        _collect(child, uses)
+
+
+def _is_read_behind(store: Access, reads: list[Access], home: Region, regions: Regions) -> bool:
+    """Whether a read may see what is stored; ``home`` is where the array is made."""
+    loops = [
+        region
+        for region in store.region.ancestors()[: store.region.ancestors().index(home)]
+        if isinstance(region.owner, ir.For | ir.While)
+    ]
+    if not all(_has_own_elements(loop, store, regions) for loop in loops):
+        return True
+    around = loops[-1] if loops else None
+    for read in reads:
+        if around is not None and around.encloses(read.region):
+            # Iterations do not meet, so that only the rest of the same one could read it.
+            if not _is_just_before(read, store):
+                return True
+        elif not _is_before(read, store):
+            return True
+    return False
+
+
+def _has_own_elements(loop: Region, store: Access, regions: Regions) -> bool:
+    """Whether each iteration stores to an element of its own."""
+    owner, statement = loop.owner, store.statement
+    if not isinstance(owner, ir.For) or not isinstance(statement, ir.Store):
+        return False
+    if arith.is_one(owner.step):
+        is_counted = at_least(owner.start, 0, regions)
+    else:
+        is_counted = arith.is_minus_one(owner.step) and at_least(owner.stop, -1, regions)
+    return is_counted and owner.index in statement.index
+
+
+def _is_just_before(read: Access, store: Access) -> bool:
+    """Whether the read is of the same element, in the same block, before the store."""
+    statement = store.statement
+    assert isinstance(statement, ir.Store)
+    match read.statement:
+        case ir.Let(_, ir.Load(array, index)) | ir.Accumulate(array, index):
+            is_same = (array, index) == (statement.array, statement.index)
+        case _:
+            return False
+    return is_same and read.region is store.region and read.position < store.position
+
+
+def _is_before(read: Access, store: Access) -> bool:
+    """Whether the read is over before the store, given that no loop runs both again."""
+    places: dict[int, int] = {}
+    region: Region | None = store.region
+    position = store.position
+    while region is not None:
+        places[id(region)] = position
+        position, region = region.position, region.parent
+    region, position = read.region, read.position
+    while id(region) not in places:
+        assert region.parent is not None
+        position, region = region.position, region.parent
+    # In one place they are in different branches, of which only one is taken.
+    return position <= places[id(region)]
+
+
+def _without(block: ir.Block, dropped: set[int]) -> ir.Block:
+    out: list[ir.Stmt] = []
+    for statement in block:
+        match statement:
+            case ir.For(body=body):
+                out.append(replace(statement, body=_without(body, dropped)))
+            case ir.While(before=before, body=body):
+                test = _without(before, dropped)
+                out.append(replace(statement, before=test, body=_without(body, dropped)))
+            case ir.If(then=then, orelse=orelse):
+                other = _without(orelse, dropped)
+                out.append(replace(statement, then=_without(then, dropped), orelse=other))
+            case _:
+                if id(statement) not in dropped:
+                    out.append(statement)
+    return tuple(out)
