@@ -160,6 +160,10 @@ def at_least(operand: ir.Operand, bound: int, regions: Regions) -> bool:
             return _is_step_one(loop) and at_least(start, bound, regions)
         case ir.Let(_, ir.Call(fn, (left, ir.Const(value)))) if fn is operator.add:
             return isinstance(value, int) and at_least(left, bound - value, regions)
+        case ir.Let(_, ir.Call(fn, args)) if fn is max:
+            return any(at_least(arg, bound, regions) for arg in args)
+        case ir.Let(_, ir.Select(_, if_true, if_false)):
+            return all(at_least(each, bound, regions) for each in (if_true, if_false))
         case ir.Let(_, ir.Shape()):
             return bound <= 0
         case _:

@@ -15,12 +15,18 @@ def nest(
     block: BlockBuilder,
     array: ir.Var,
     body: Callable[[BlockBuilder, tuple[ir.Operand, ...]], None],
+    *,
+    stops: tuple[ir.Operand, ...] | None = None,
 ) -> None:
-    """Emit a loop nest over the indices of an array, with ``body`` inside."""
+    """Emit a loop nest over the indices of an array, with ``body`` inside.
+
+    ``stops`` are the lengths of the array, where they have names.
+    """
     ndim = array.type.ndim if isinstance(array.type, Array) else 1
     builders = [block]
     indices: list[ir.Var] = []
-    stops = [block.let(INT64, ir.Shape(array, axis)) for axis in range(ndim)]
+    if stops is None:
+        stops = tuple(block.let(INT64, ir.Shape(array, axis)) for axis in range(ndim))
     for axis in range(ndim):
         indices.append(block.fresh.var(INT64, "ijklmn"[axis] if axis < 6 else f"i{axis}"))
         builders.append(builders[-1].nested())

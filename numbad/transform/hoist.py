@@ -23,7 +23,11 @@ from numbad.rules import registry
 from numbad.transform.reuse import canonical
 
 _HOISTED: frozenset[Any] = frozenset(
-    {operator.add, operator.sub, operator.mul, operator.neg, max, min, abs}
+    {
+        *(operator.add, operator.sub, operator.mul, operator.neg, max, min, abs),
+        *(operator.eq, operator.ne, operator.lt, operator.le, operator.gt, operator.ge),
+        *(operator.and_, operator.or_, operator.xor, operator.not_),
+    }
 )
 
 
