@@ -53,6 +53,7 @@ from numbad.transform.products import accumulate_products
 from numbad.transform.progress import with_progress
 from numbad.transform.reverse import joint, reverse, split, without_unused_callees
 from numbad.transform.simplify import simplify_program
+from numbad.transform.unread import drop_unread_stores
 from numbad.transform.versions import version_broadcasts
 from numbad.transform.workspace import reuse_memory
 
@@ -429,7 +430,7 @@ def _executable(program: ir.Program) -> ir.Program:
 
 def _placed(function: ir.Function) -> ir.Function:
     placed = version_broadcasts(accumulate_products(without_barriers(function)))
-    placed = reuse_memory(placed)
+    placed = reuse_memory(drop_unread_stores(placed))
     return compute_ahead(placed) if config.vector_math else placed
 
 

@@ -1,15 +1,16 @@
-"""Stores to the program's own arrays that nothing reads any more.
+"""What is stored in the program's own arrays and read by nobody.
 
 The adjoint of ``a[i] = v`` clears ``a_bar[i]``, which only matters if something is added to it
 later; and a value is put back that only earlier steps would have read. In the first steps of the
-program, the last ones of the backward sweep, there is nobody left to read them.
+program, the last ones of the backward sweep, there is nobody left to read them. Nor is an array
+filled that is written before it is read, as the tangent of a work array is.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 
-from numbad.analysis.coverage import at_least
+from numbad.analysis.coverage import at_least, is_private
 from numbad.analysis.memory import Access, Memory
 from numbad.analysis.regions import Region, Regions
 from numbad.analysis.regions import analyse as analyse_regions
@@ -20,7 +21,10 @@ from numbad.transform import arith
 
 
 def drop_unread_stores(function: ir.Function) -> ir.Function:
-    """Return the function without stores to arrays of its own that are not read afterwards."""
+    """Return the function without stores to arrays of its own that nothing reads afterwards.
+
+    Neither are these arrays filled for nothing.
+    """
     regions = analyse_regions(function.body, function.params)
     memory = Memory(regions, function.params, function.results)
     uses: dict[ir.Var, _Uses] = {
@@ -39,7 +43,14 @@ def drop_unread_stores(function: ir.Function) -> ir.Function:
         for store in found.stores
         if not _is_read_behind(store, found.reads, regions.region_of[array], regions)
     }
-    return replace(function, body=_without(function.body, dropped)) if dropped else function
+    unfilled = {
+        array
+        for array in uses
+        if is_private(memory.of(array), regions.region_of[array], regions, frozenset())
+    }
+    if not dropped and not unfilled:
+        return function
+    return replace(function, body=_without(function.body, dropped, unfilled))
 
 
 @dataclass
@@ -126,18 +137,21 @@ def _is_before(read: Access, store: Access) -> bool:
     return position <= places[id(region)]
 
 
-def _without(block: ir.Block, dropped: set[int]) -> ir.Block:
+def _without(block: ir.Block, dropped: set[int], unfilled: set[ir.Var]) -> ir.Block:
+    def inner(region: ir.Block) -> ir.Block:
+        return _without(region, dropped, unfilled)
+
     out: list[ir.Stmt] = []
     for statement in block:
         match statement:
+            case ir.Let(target, ir.Alloc() as alloc) if target in unfilled:
+                out.append(replace(statement, expr=replace(alloc, fill=None)))
             case ir.For(body=body):
-                out.append(replace(statement, body=_without(body, dropped)))
+                out.append(replace(statement, body=inner(body)))
             case ir.While(before=before, body=body):
-                test = _without(before, dropped)
-                out.append(replace(statement, before=test, body=_without(body, dropped)))
+                out.append(replace(statement, before=inner(before), body=inner(body)))
             case ir.If(then=then, orelse=orelse):
-                other = _without(orelse, dropped)
-                out.append(replace(statement, then=_without(then, dropped), orelse=other))
+                out.append(replace(statement, then=inner(then), orelse=inner(orelse)))
             case _:
                 if id(statement) not in dropped:
                     out.append(statement)
