@@ -1,8 +1,8 @@
-"""Arrays of zeros that are written once: stored instead of added to, and not cleared beforehand.
+"""Arrays of zeros that are written first: stored instead of added to, and not cleared beforehand.
 
-Applies to an array whose every element is accumulated to exactly once, by one nest of loops over
-its whole extent at the top level of the function (for one dimension also by a loop that leaves the
-last element to a statement behind it), and which nothing else touches before it is returned.
+Applies to the shadow of an array if the first to touch it is one nest of loops, in the block where
+it is made, that adds exactly once to every element (for one dimension also a loop that leaves the
+last element to a statement behind it, if nothing else touches the shadow before it is returned).
 """
 
 from __future__ import annotations
@@ -18,24 +18,44 @@ from numbad.transform import arith
 
 
 def store_first_writes(function: ir.Function) -> ir.Function:
-    """Return the function with first and only accumulations turned into stores."""
+    """Return the function with first accumulations turned into stores."""
     definitions = {
         statement.target: statement.expr
-        for statement in function.body
+        for statement in visit.walk(function.body)
         if isinstance(statement, ir.Let)
     }
-    body = function.body
-    for statement in function.body:
+    fresh = Fresh(visit.first_free_id(function))
+    return replace(function, body=_block(function.body, definitions, fresh))
+
+
+def _block(block: ir.Block, definitions: dict[ir.Var, ir.Expr], fresh: Fresh) -> ir.Block:
+    body = tuple(_with_regions(statement, definitions, fresh) for statement in block)
+    for statement in body:
         match statement:
             case ir.Let(target, ir.Alloc(shape, fill, "shadow")) if (
                 isinstance(target.type, Array) and fill is not None and arith.is_zero(fill)
             ):
                 found = _find(target, shape, body, definitions)
                 if found is not None:
-                    body = _rewritten(target, shape, body, found, function)
+                    body = _rewritten(target, shape, body, found, fresh)
             case _:
                 pass
-    return replace(function, body=body)
+    return body
+
+
+def _with_regions(statement: ir.Stmt, definitions: dict[ir.Var, ir.Expr], fresh: Fresh) -> ir.Stmt:
+    def inner(region: ir.Block) -> ir.Block:
+        return _block(region, definitions, fresh)
+
+    match statement:
+        case ir.For(body=body):
+            return replace(statement, body=inner(body))
+        case ir.While(body=body):
+            return replace(statement, body=inner(body))
+        case ir.If(then=then, orelse=orelse):
+            return replace(statement, then=inner(then), orelse=inner(orelse))
+        case _:
+            return statement
 
 
 @dataclass(frozen=True)
@@ -60,7 +80,7 @@ def _find(
     if not users or not isinstance(body[users[0]], ir.For):
         return None
     nest = body[users[0]]
-    if len(users) == 1 and _covers(nest, array, shape, ()):
+    if _covers(nest, array, shape, (), definitions):
         return _Found(users[0], None)
     if len(users) == 2 and len(shape) == 1 and isinstance(nest, ir.For):
         (extent,) = shape
@@ -72,7 +92,7 @@ def _find(
             case ir.If(_, (ir.Accumulate(target, index),), (), ()) if (
                 short and target == array and index == (stop,)
             ):
-                if _covers(nest, array, (stop,), ()):
+                if _covers(nest, array, (stop,), (), definitions):
                     return _Found(users[0], users[1])
             case _:
                 pass
@@ -84,20 +104,19 @@ def _covers(
     array: ir.Var,
     extents: tuple[ir.Operand, ...],
     indices: tuple[ir.Var, ...],
+    definitions: dict[ir.Var, ir.Expr],
 ) -> bool:
     """Whether the loops accumulate exactly once to each element."""
     if not isinstance(statement, ir.For) or not extents:
         return False
-    if not (arith.is_zero(statement.start) and arith.is_one(statement.step)):
-        return False
-    if statement.stop != extents[0]:
+    if not _runs_over(statement, extents[0], definitions):
         return False
     users = [inner for inner in statement.body if array in visit.used_vars((inner,))]
     if len(users) != 1:
         return False
     found = (*indices, statement.index)
     if len(extents) > 1:
-        return _covers(users[0], array, extents[1:], found)
+        return _covers(users[0], array, extents[1:], found, definitions)
     match users[0]:
         case ir.Accumulate(target, index):
             return target == array and index == found
@@ -105,14 +124,24 @@ def _covers(
             return False
 
 
+def _runs_over(loop: ir.For, extent: ir.Operand, definitions: dict[ir.Var, ir.Expr]) -> bool:
+    """Whether a loop runs over 0, 1, ... up to an extent, forwards or backwards."""
+    if arith.is_zero(loop.start) and arith.is_one(loop.step):
+        return loop.stop == extent
+    if not (arith.is_minus_one(loop.stop) and arith.is_minus_one(loop.step)):
+        return False
+    last = definitions.get(loop.start) if isinstance(loop.start, ir.Var) else None
+    return last == ir.Call(operator.sub, (extent, arith.ONE))
+
+
 def _rewritten(
     array: ir.Var,
     shape: tuple[ir.Operand, ...],
     body: ir.Block,
     found: _Found,
-    function: ir.Function,
+    fresh: Fresh,
 ) -> ir.Block:
-    out = BlockBuilder(Fresh(visit.first_free_id(replace(function, body=body))))
+    out = BlockBuilder(fresh)
     for position, statement in enumerate(body):
         out.origin = statement.origin
         match statement:

@@ -27,16 +27,9 @@ def drop_unread_stores(function: ir.Function) -> ir.Function:
     """
     regions = analyse_regions(function.body, function.params)
     memory = Memory(regions, function.params, function.results)
-    uses: dict[ir.Var, _Uses] = {
-        array: _Uses()
-        for array, definition in regions.definition.items()
-        if isinstance(definition, ir.Let)
-        and isinstance(definition.expr, ir.Alloc)
-        and isinstance(array.type, Array)
-        and not memory.of(array).external
-        and len(memory.of(array).members) == 1
-    }
-    _collect(regions.root, uses)
+    owners = _own_arrays(memory, regions)
+    uses = {array: _Uses() for array in owners.values()}
+    _collect(regions.root, owners, uses)
     dropped = {
         id(store.statement)
         for array, found in uses.items()
@@ -55,26 +48,47 @@ def drop_unread_stores(function: ir.Function) -> ir.Function:
 
 @dataclass
 class _Uses:
-    """Where an array that is referred to by one name only is written and read."""
+    """Where an array is stored to by its own name, and where it is read by any."""
 
     stores: list[Access] = field(default_factory=list)
     reads: list[Access] = field(default_factory=list)
 
 
-def _collect(region: Region, uses: dict[ir.Var, _Uses]) -> None:
+def _own_arrays(memory: Memory, regions: Regions) -> dict[ir.Var, ir.Var]:
+    """Return the arrays that the function makes and keeps, under their names and their views'."""
+    owners: dict[ir.Var, ir.Var] = {}
+    for found in memory.classes():
+        made: list[ir.Var] = []
+        views = 0
+        for member in found.members:
+            match regions.definition.get(member):
+                case ir.Let(_, ir.Alloc()) if isinstance(member.type, Array):
+                    made.append(member)
+                case ir.Let(_, ir.Subview() | ir.Transpose() | ir.Reshape()):
+                    views += 1
+                case _:
+                    pass
+        is_plain = not found.external and not found.joined
+        if is_plain and len(made) == 1 and views + 1 == len(found.members):
+            owners.update((member, made[0]) for member in found.members)
+    return owners
+
+
+def _collect(region: Region, owners: dict[ir.Var, ir.Var], uses: dict[ir.Var, _Uses]) -> None:
     for position, statement in enumerate(region.block):
         access = Access(region, position, statement)
         match statement:
-            case ir.Store(array) if array in uses:
-                uses[array].stores.append(access)
+            case ir.Store(array) if array in owners:
+                if array in uses:
+                    uses[array].stores.append(access)
             case ir.Let(_, ir.Shape()):
                 pass
             case _:
                 for operand in {*visit.operands(statement), *visit.region_results(statement)}:
-                    if isinstance(operand, ir.Var) and operand in uses:
-                        uses[operand].reads.append(access)
+                    if isinstance(operand, ir.Var) and operand in owners:
+                        uses[owners[operand]].reads.append(access)
     for child in region.children.values():
-        _collect(child, uses)
+        _collect(child, owners, uses)
 
 
 def _is_read_behind(store: Access, reads: list[Access], home: Region, regions: Regions) -> bool:
