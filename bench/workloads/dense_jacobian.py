@@ -135,4 +135,11 @@ WORKLOAD = Workload(
     hand={"hand": hand_adjoint},
     peers={"jax": jax_factory, "torch": torch_factory, "casadi": casadi_factory},
     numbad=numbad_factory,
+    reasons={
+        "hand": "it takes the lanes apart in the loop over rows, ours in a loop behind it",
+        "jax": (
+            "it sees a matrix times a vector, of which the Jacobian is a scaled matrix; the loops "
+            "are differentiated as loops"
+        ),
+    },
 )

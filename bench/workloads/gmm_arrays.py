@@ -128,8 +128,8 @@ WORKLOAD = Workload(
     },
     reasons={
         "hand": (
-            "it allocates the terms of a point once and passes over their cotangents once; ours "
-            "does both for each statement and point (read in the code, not timed apart)"
+            "it goes over the cotangents of a point's terms once; ours does for each statement, "
+            "and finds the largest term's place where the hand-written one needs its value only"
         ),
     },
 )

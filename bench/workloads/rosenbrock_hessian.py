@@ -108,4 +108,7 @@ WORKLOAD = Workload(
     hand={"hand": hand_adjoint},
     peers={"jax": jax_factory, "torch": torch_factory, "casadi": casadi_factory},
     numbad=numbad_factory,
+    reasons={
+        "hand": "it leaves out the gradient, which ours computes with each chunk of directions",
+    },
 )

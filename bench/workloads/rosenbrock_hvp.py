@@ -102,4 +102,7 @@ WORKLOAD = Workload(
     hand={"hand": hand_adjoint},
     peers={"jax": jax_factory, "torch": torch_factory, "casadi": casadi_factory},
     numbad=numbad_factory,
+    reasons={
+        "hand": "it spares the conversions of a call from Python",
+    },
 )

@@ -81,5 +81,4 @@ def test_nothing_is_cleared_where_something_is_added() -> None:
 
 def test_scaled_elements_are_stored() -> None:
     text = numbad.code_adjoint(scaled, np.ones(4), np.ones(4))
-    # What is left is the copy's cotangent.
-    assert text.count("] = 0.0") == 1
+    assert "] = 0.0" not in text
