@@ -271,11 +271,12 @@ class _Improver:
         at_end = BlockBuilder(self.fresh)
         at_end.origin = final.origin
         complete = arith.add(at_end, waiting[0], values[0])
-        at_end.emit(replace(final, value=complete))
+        # LLVM vectorises the loop if it meets the new values before the store of the old ones.
         nexts = [
             arith.add(at_end, waiting[k], values[k]) if k < distance else values[distance]
             for k in range(1, distance + 1)
         ]
+        at_end.emit(replace(final, value=complete))
         for number in members.values():
             body[number] = None
         behind[place] = at_end.statements
