@@ -60,7 +60,10 @@ class Record:
 
 @dataclass(frozen=True, slots=True)
 class Static:
-    """A value that is part of the structure; equal if identical, or equal strings."""
+    """A value that is part of the structure; equal if identical, or equal strings or sets.
+
+    Sets are equal if their items come in the same order. What is kept of a set is a copy.
+    """
 
     value: Any
 
@@ -69,6 +72,8 @@ class Static:
             return False
         if self.value is other.value:
             return True
+        if isinstance(self.value, set | frozenset):
+            return type(self.value) is type(other.value) and tuple(self.value) == tuple(other.value)
         return (
             type(self.value) is type(other.value)
             and isinstance(self.value, str | bytes | python_types.MethodType)
@@ -78,6 +83,8 @@ class Static:
     def __hash__(self) -> int:
         if isinstance(self.value, str | bytes):
             return hash(self.value)
+        if isinstance(self.value, set | frozenset):
+            return hash(frozenset(self.value))
         if isinstance(self.value, python_types.MethodType):
             return hash((id(self.value.__self__), id(self.value.__func__)))
         return id(self.value)
@@ -183,6 +190,8 @@ def _describe_container(value: Any, seen: frozenset[int]) -> Tree:
             why="The compiled engine computes with machine numbers.",
             remedy='Convert it to a float, or use engine="traced".',
         )
+    if type(value) in (set, frozenset):
+        return Static(type(value)(value))
     fields = record_fields(value) if not reads_by_itself(type(value)) else None
     if fields is not None:
         return Record(type(value), tuple(fields), tuple(tree(item) for item in fields.values()))

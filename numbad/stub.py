@@ -112,7 +112,9 @@ class _Writer:
             case Static(str() as expected):
                 self.require(f"type({first}) is str and {text} == {expected!r}")
                 return []
-            case Static(expected) if isinstance(expected, bytes | python_types.MethodType):
+            case Static(expected) if isinstance(
+                expected, bytes | set | frozenset | python_types.MethodType
+            ):
                 raise _TooGeneral
             case Static(expected):
                 self.require(f"{first} is {self.bind(expected)}")

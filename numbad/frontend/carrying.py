@@ -299,6 +299,8 @@ class Carrying:
             if isinstance(contents, DynamicList):
                 self._prefer_unrolling()
                 raise NeedsDynamicList({id_: contents})
+            if isinstance(contents, Conflict):
+                self._prefer_unrolling()
 
     def _prefer_unrolling(self) -> None:
         if self.unroll is not None:

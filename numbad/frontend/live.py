@@ -147,6 +147,8 @@ class Live:
             )
         if isinstance(found, str | bytes | int | range | np.dtype):
             self.depend(path, "equal", found)
+        elif type(found) in (set, frozenset):
+            self.depend(path, "equal", type(found)(found))
         elif type(found) in (list, dict):
             self.depend(path, "type", type(found))
             self._objects.setdefault(path_key(path), (path, id(found)))
@@ -163,8 +165,15 @@ class Live:
         if not (callable(argument) or isinstance(argument, _NEVER_CHANGED)):
             self._sealed[id(argument)] = name
 
-    def _lift(self, found: Any, path: Path, name: str) -> OperandValue:
-        key = path_key(path)
+    def set_items(self, value: StaticValue) -> tuple[Value, ...]:
+        """Items of a set, in the order in which it has them."""
+        if value.path is not None:
+            self.depend(value.path, "keys", tuple(value.value))
+            self._refuse_sealed(value.path)
+        return tuple(self.builder.static(item) for item in value.value)
+
+    def _refuse_sealed(self, path: Path) -> None:
+        """Refuse to read numbers of an argument that is not understood."""
         first = path[0]
         if first[0] == "object" and id(first[1]) in self._sealed:
             kind = type(first[1]).__name__
@@ -175,6 +184,10 @@ class Live:
                 "It would count as a constant.",
                 "Use a tuple, list, dict, or an object of a class written in Python.",
             )
+
+    def _lift(self, found: Any, path: Path, name: str) -> OperandValue:
+        key = path_key(path)
+        self._refuse_sealed(path)
         if key not in self._lifted:
             tree = structure.describe(found)
             assert isinstance(tree, structure.Leaf)
@@ -320,6 +333,17 @@ def constant_value(builder: Builder, found: Any) -> Value:
     return StaticValue(found)
 
 
+def _is_set_of_names(value: Any) -> bool:
+    """Whether a value is a set of what no derivative is taken by: integers, texts and the like."""
+
+    def is_name(item: Any) -> bool:
+        if isinstance(item, tuple):
+            return all(map(is_name, item))
+        return item is None or isinstance(item, int | np.integer | str | bytes)
+
+    return type(value) in (set, frozenset) and all(map(is_name, value))
+
+
 def argument_value(
     builder: Builder,
     tree: structure.Tree,
@@ -332,7 +356,7 @@ def argument_value(
         case structure.Leaf():
             return OperandValue(leaf(tree, name))
         case structure.Static(value):
-            if value is None or isinstance(value, str | bytes):
+            if value is None or isinstance(value, str | bytes) or _is_set_of_names(value):
                 return StaticValue(value)
             refuse_data(builder, value, f"The argument `{name}`")
             builder.live.seal(value, name)

@@ -56,6 +56,7 @@ class ActiveLoop:
     id: int
     index: ir.Var
     can_unroll: bool
+    is_short: bool
 
 
 def run_for(builder: Builder, node: ast.For | GuardedFor) -> None:
@@ -195,7 +196,7 @@ class _Run:
     @contextmanager
     def active(self, builder: Builder, index: ir.Var) -> Iterator[None]:
         """Walk the body meanwhile: its index is known to be that of a loop."""
-        loop = ActiveLoop(self.id, index, self.can_unroll)
+        loop = ActiveLoop(self.id, index, self.can_unroll, self.is_short)
         builder.active_loops.append(loop)
         try:
             yield

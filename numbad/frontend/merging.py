@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 from numbad.frontend import conversion, templates
 from numbad.frontend.bindings import hint_of, settle_pending, settled
-from numbad.frontend.signals import DeadEnd, NeedsDynamicList, Skip, Thrown
+from numbad.frontend.signals import DeadEnd, NeedsDynamicList, NeedsUnrolling, Skip, Thrown
 from numbad.frontend.state import State, loads_of
 from numbad.frontend.templates import MISSING, Joined, Source, Template
 from numbad.frontend.values import (
@@ -207,6 +207,7 @@ class _Merger:
         return value
 
     def _check_lists(self) -> None:
+        """Ask for lists of the IR, or else for known lengths, where a side changes a length."""
         needs = {}
         for id_ in self.known:
             one, other = self.first.state.heap.get(id_), self.second.state.heap.get(id_)
@@ -218,6 +219,10 @@ class _Merger:
                 )
                 if isinstance(contents, DynamicList):
                     needs[id_] = contents
+                elif isinstance(contents, Conflict):
+                    short = [loop.id for loop in self.builder.active_loops if loop.is_short]
+                    if short:
+                        raise NeedsUnrolling(short[-1])
         if needs:
             raise NeedsDynamicList(needs)
 

@@ -193,6 +193,8 @@ def items_of(builder: Builder, value: Value) -> tuple[Value, ...] | None:
                 if value.path is not None:
                     builder.live.depend(value.path, "keys", tuple(found))
                 return tuple(builder.static(key) for key in found)
+            if isinstance(found, set | frozenset):
+                return builder.live.set_items(value)
             if isinstance(found, str | bytes | list | tuple | range | enum.EnumMeta):
                 return tuple(builder.static(item) for item in found)
             return None

@@ -323,7 +323,8 @@ def _join_lists(
         return item
     return Conflict(
         "It is a list of different lengths whose items are not numbers or arrays.\n"
-        "Lists of numbers or arrays may grow: keep one for each part of the items."
+        "Lists of numbers or arrays may grow: append `np.array((a, b))` in place of `(a, b)`, or\n"
+        "keep a list for each part of the items."
     )
 
 

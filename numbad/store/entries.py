@@ -11,6 +11,7 @@ Under one key there are up to four entries, for different states of what was fou
 
 from __future__ import annotations
 
+import copy
 import io
 import marshal
 import pickle
@@ -458,7 +459,8 @@ def _checked(path: Path, kind: str, expected: Any, root: Any) -> Dependency:
                 made = Dependency(path, kind, expected[1])
                 fits = made.holds(root)
             case "equal":
-                made = Dependency(path, kind, found)
+                # A set may change later.
+                made = Dependency(path, kind, copy.copy(found))
                 fits = describe(found) == expected
             case _:
                 made = Dependency(path, kind, expected)

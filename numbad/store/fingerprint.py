@@ -40,6 +40,8 @@ def describe(value: Any) -> Description:
             return ("value", type(value).__name__, repr(value))
         case range() | np.generic():
             return ("value", type(value).__name__, repr(value))
+        case set() | frozenset():
+            return ("set", type(value).__name__, *map(describe, value))
         case python_types.FunctionType():
             return ("function", value.__module__, value.__qualname__, code_digest(value.__code__))
         case python_types.ModuleType():

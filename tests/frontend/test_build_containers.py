@@ -340,6 +340,31 @@ def obj_arg(m, x):
     return m(x) * m.w[0]
 
 
+class Net:
+    def __init__(self, n, scale):
+        self.places = np.zeros(n * n)
+        self.springs = []
+        for i in range(n):
+            for j in range(n):
+                k = i * n + j
+                self.places[k] = scale * k
+                if i + 1 < n:
+                    self.springs.append((k, k + n, 0.1))
+                if j + 1 < n and k != 4:
+                    self.springs.append((k, k + 1, 0.2))
+
+    def energy(self):
+        total = 0.0
+        for i, j, stiffness in self.springs:
+            total += stiffness * (self.places[i] - self.places[j]) ** 2
+        return total
+
+
+@case(1.5)
+def tuples_that_known_conditions_append(scale):
+    return Net(3, scale).energy()
+
+
 @pytest.mark.parametrize(("function", "args", "kwargs"), case.entries, ids=case.names)
 def test_same_as_python(function, args, kwargs):
     same(function, *args, **kwargs)
