@@ -20,6 +20,7 @@ from numba.core.errors import NumbaError
 from numbad.compilation import Compilation, Request
 from numbad.config import config
 from numbad.errors import AliasingError, DifferentiationError
+from numbad.kernels import random_state
 from numbad.markers import Const
 from numbad.numba_bridge import compiler_lock
 from numbad.paths import read
@@ -213,7 +214,11 @@ def run(
 ) -> tuple[Any, ...]:
     """Call generated code; compile errors are told in terms of the user's source."""
     try:
-        found = entry(*leaves)
+        if compilation.built.options.get("draws"):
+            with random_state.lent():
+                found = entry(*leaves)
+        else:
+            found = entry(*leaves)
     except DifferentiationError:
         raise
     except NumbaError as error:

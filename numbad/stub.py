@@ -189,6 +189,7 @@ def _make(
     if (
         compilation.written
         or built.updates
+        or built.options.get("draws")
         or compilation.request.kwargs
         or not isinstance(built.result, Leaf)
     ):
@@ -221,13 +222,26 @@ def _make(
         lines += ["    try:", f"        if not ({' and '.join(writer.conditions)}):"]
         lines += ["            return MISS"]
         lines += ["    except (AttributeError, LookupError, ValueError):", "        return MISS"]
-    lines += [f"    found = entry({', '.join(arguments)})"]
+    writer.names["failed"] = _failed(compilation)
+    lines += ["    try:", f"        found = entry({', '.join(arguments)})"]
+    lines += ["    except Exception as error:", "        failed(error)"]
     if not any(compilation.active):
         lines += ["    found = (found,)"]
     lines += [f"    return {result}"]
     exec(compile("\n".join(lines), "<numbad stub>", "exec"), writer.names)
     stub: Stub = writer.names["stub"]
     return stub
+
+
+def _failed(compilation: Compilation) -> Callable[[Exception], None]:
+    """Return what raises an exception of the program as the general way does."""
+
+    def failed(error: Exception) -> None:
+        from numbad.emit.diagnose import raise_at_origin
+
+        raise_at_origin(error, compilation.emitted)
+
+    return failed
 
 
 def _argument(writer: _Writer, parameter: Parameter) -> list[str]:

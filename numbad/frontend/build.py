@@ -8,9 +8,12 @@ and what the program depends on.
 from __future__ import annotations
 
 import ast
+import random
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
+
+import numpy as np
 
 from numbad import numba_bridge
 from numbad.compilation import Built, interface_of
@@ -142,7 +145,7 @@ def _build(
         (*parameters, *builder.live.parameters),
         tree,
         tuple(builder.live.dependencies),
-        _options(fn) | _checks(fn, program),
+        _options(fn) | _as_python(fn, program),
         changes,
         builder.live.objects if changes else (),
     )
@@ -192,8 +195,12 @@ def build_rule_body(
     return build_rule(fn, types, session)[0]
 
 
-def _checks(fn: Callable[..., Any], program: ir.Program) -> dict[str, bool]:
-    """Have positions in arrays checked, as Python does, where no loop pays for it."""
+def _as_python(fn: Callable[..., Any], program: ir.Program) -> dict[str, bool]:
+    """Options for a function that Numba does not compile, so that it does what Python does.
+
+    Positions in arrays are checked where no loop pays for it; random numbers are drawn from the
+    generators of Python and NumPy (``draws``).
+    """
     try:
         passed = resolve_callable(fn).identities
         is_compiled = any(numba_bridge.dispatcher_function(each) is not None for each in passed)
@@ -201,17 +208,24 @@ def _checks(fn: Callable[..., Any], program: ir.Program) -> dict[str, bool]:
         is_compiled = False
     if is_compiled:
         return {}
-    accesses = False
+    accesses, loops, draws = False, False, False
     for function in (program.entry, *program.callees.values()):
         for statement in visit.walk(function.body):
             match statement:
                 case ir.For() | ir.While():
-                    return {}
+                    loops = True
                 case ir.Let(_, ir.Load()) | ir.Store() | ir.Accumulate():
                     accesses = True
+                case ir.Let(_, ir.Call(called)) | ir.Effect(called):
+                    draws = draws or _is_draw(called)
                 case _:
                     pass
-    return {"boundscheck": True} if accesses else {}
+    options = {"boundscheck": accesses and not loops, "draws": draws}
+    return {name: True for name, given in options.items() if given}
+
+
+def _is_draw(fn: Any) -> bool:
+    return isinstance(getattr(fn, "__self__", None), random.Random | np.random.RandomState)
 
 
 def _options(fn: Callable[..., Any]) -> dict[str, Any]:

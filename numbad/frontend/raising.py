@@ -65,7 +65,9 @@ def _arguments(
             plan_alone = messages.described(Exception(messages.planned(plan)))
             if all(isinstance(arg, _LITERALS) for arg in plan_alone.args):
                 return [builder.as_operand(builder.static(arg)) for arg in plan_alone.args]
-        if _takes_anything(exception):
+        # What is called inside compiled code raises where numbad does not see it.
+        is_seen = builder.frame is not None and not builder.frame.code.is_compiled
+        if is_seen and _takes_anything(exception):
             return [_text(messages.planned(plan)), *leaves]
     return [_left_as_source(builder, node) for node in nodes]
 

@@ -26,6 +26,7 @@ from numbad.analysis.regions import Region, Regions
 from numbad.ir import nodes as ir
 from numbad.ir import visit
 from numbad.ir.types import is_memory
+from numbad.rules import registry
 
 
 @dataclass(frozen=True)
@@ -166,6 +167,13 @@ def _offenders(root: Region, loops: list[int], memory: Memory) -> set[int]:
         for var in visit.definitions(statement):
             if position in tail and blamed:
                 results[var] = min(blamed)
+    waiting = {*loops, *tail}
+    for position in sorted(waiting):
+        behind = root.block[position + 1 :]
+        after = [s for at, s in enumerate(behind, position + 1) if at not in waiting]
+        if _keeps_order((root.block[position],), tuple(after)):
+            blamed = {position} if position in loops else _sources_of_tail(root, loops, position)
+            return blamed or set(loops)
     for position in loops:
         used = {
             memory.of(var)
@@ -178,6 +186,33 @@ def _offenders(root: Region, loops: list[int], memory: Memory) -> set[int]:
                 if place is not None and place > position and place not in loops:
                     return {position}
     return set()
+
+
+def _keeps_order(first: ir.Block, second: ir.Block) -> bool:
+    """Whether both draw random numbers, which come in the order of the program."""
+    one, other = _draws(first), _draws(second)
+    return (one is True and other is not False) or (one is not False and other is True)
+
+
+def _draws(block: ir.Block) -> bool | None:
+    """Whether statements draw random numbers; None if a function that they call might."""
+    found: bool | None = False
+    for statement in visit.walk(block):
+        match statement:
+            case ir.Let(_, ir.Call(fn)) if registry.is_impure(fn):
+                return True
+            case ir.Let(_, ir.Invoke()):
+                found = None
+            case _:
+                pass
+    return found
+
+
+def _sources_of_tail(root: Region, loops: list[int], position: int) -> set[int]:
+    """The loops that a statement of the tail waits for."""
+    fusion = Fusion(tuple(loops), tuple(_tail(root, loops)))
+    defined = visit.definitions(root.block[position])
+    return {loop for var in defined for loop in loops_behind(root, fusion, var)}
 
 
 def _sources(reads: set[ir.Var], results: dict[ir.Var, int]) -> set[int]:

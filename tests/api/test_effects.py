@@ -1,6 +1,7 @@
 """What a derivative does besides returning numbers: prints, errors, memory, threads, options."""
 
 import math
+import random
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -180,3 +181,42 @@ def test_tangents_and_seeds_stay_as_they_are():
     jvp(f, (x.copy(),), (v,))
     pullback(f, x.copy())[1](v)
     assert_array_equal(v, np.ones(3))
+
+
+def noisy(x):
+    total = 0.0
+    for k in range(3):
+        total += x * np.random.normal() + k * np.random.random()
+    return total + x * x * np.random.normal()
+
+
+def noisy_python(x):
+    return x * random.random() + x**2 * random.uniform(1.0, 2.0)
+
+
+@pytest.mark.parametrize("engine", ["compiled", "traced"])
+def test_draws_come_from_the_generators_of_numpy_and_python(engine):
+    for _ in range(4):  # repeated calls go another way
+        np.random.seed(3)
+        expected = noisy(2.0), noisy(2.0), np.random.random()
+        np.random.seed(3)
+        found = withgradient(noisy, 2.0, engine=engine).val, noisy(2.0), np.random.random()
+        assert np.allclose(found, expected, rtol=1e-14)
+    random.seed(3)
+    expected = noisy_python(2.0), random.random()
+    random.seed(3)
+    found = withgradient(noisy_python, 2.0, engine=engine).val, random.random()
+    assert np.allclose(found, expected, rtol=1e-14)
+
+
+@njit
+def seeded(x):
+    np.random.seed(3)
+    total = 0.0
+    for _ in range(3):
+        total += x * np.random.normal()
+    return total + x * x * np.random.normal()
+
+
+def test_draws_keep_their_order():
+    assert withgradient(seeded, 2.0).val == seeded(2.0)

@@ -167,6 +167,24 @@ def test_arguments_of_exceptions(f, engine):
     assert any(entry.lineno + 1 in lines for entry in own)
 
 
+def sometimes(x):
+    if x < 0:
+        raise ValueError(f"bad {x}")
+    return x * x
+
+
+@pytest.mark.parametrize(
+    "verb",
+    [numbad.grad(sometimes), numbad.value_and_grad(sometimes), lambda x: gradient(sometimes, x)],
+)
+def test_repeated_calls_raise_the_same(verb):
+    for _ in range(4):
+        verb(2.0)
+    with pytest.raises(ValueError, match=r"^bad -2\.0$") as found:
+        verb(-2.0)
+    assert found.traceback[-1].path.name == "test_raised.py"
+
+
 def test_a_handler_of_several_exceptions():
     def f(x):
         try:
