@@ -15,7 +15,16 @@ from typing import TYPE_CHECKING, Any
 
 from numbad import numba_bridge
 from numbad.errors import NoRule
-from numbad.frontend import bindings, checks, classes, functions, getters, operators, overloads
+from numbad.frontend import (
+    bindings,
+    checks,
+    classes,
+    functions,
+    generalised,
+    getters,
+    operators,
+    overloads,
+)
 from numbad.frontend.builtins import BUILTINS
 from numbad.frontend.callables import Callee, Kind, resolve_callable
 from numbad.frontend.sequences import describe, sentence
@@ -113,6 +122,8 @@ def _static(
         return convert(builder, found, args, node)
     if session.has_rule(found):
         return rule_call(builder, found, args, kwargs, node)
+    if generalised.is_generalised(found):
+        return generalised.call(builder, found, args, kwargs, node)
     if isinstance(found, getters.GETTERS):
         return getters.call_getter(builder, found, args, kwargs, node)
     try:

@@ -115,9 +115,11 @@ def doubled(x, out):
         out[i] = 2.0 * x[i]
 
 
-def test_guvectorize_is_refused():
+def test_guvectorize_along_another_axis_is_refused():
+    with pytest.raises(DifferentiationError, match="`doubled` is called with `axis=`"):
+        gradient(lambda x: np.sum(doubled(x, axis=0)), np.ones((3, 2)), engine="compiled")
     with pytest.raises(DifferentiationError, match="doubled"):
-        gradient(lambda x: np.sum(doubled(x)), np.ones(3))
+        gradient(lambda x: np.sum(doubled(x)), np.ones(3), engine="traced")
 
 
 @numba.vectorize
