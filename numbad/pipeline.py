@@ -268,7 +268,13 @@ def _jacobian_parts(request: Request, built: Built) -> Compilation:
             raise _no_rows(program, f"a part of type {leaf.type}")
     outs = tuple(range(built.result_count))
     if not is_possible(program, outs, mode):
-        raise _no_rows(program, "arrays among several parts, which mode='reverse' does not take")
+        raise UnsupportedSyntax(
+            f"`{program.entry.name}` returns arrays among several parts, whose rows "
+            "`mode='reverse'` does not compile.",
+            origin=program.entry.origin,
+            why="The parts would be swept back one after the other.",
+            remedy="Use mode='forward' or 'auto', or return one array.",
+        )
     made, table = jacobian_parts(program, wrt, outs, _chunks(request, built), derivatives, mode)
     return _finish(
         request,

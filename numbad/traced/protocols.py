@@ -74,23 +74,22 @@ def written_in_python(value: Any, slot: str) -> types.FunctionType | None:
 
 def own_method(function: Any, args: tuple[Any, ...]) -> types.FunctionType | None:
     """Return the special method that a builtin function is to call on its first argument."""
-    if not args or type(args[0]).__module__ == "builtins":
+    if not args or not _is_builtin(function) or type(args[0]).__module__ == "builtins":
         return None
-    try:
-        slot = _SLOT_OF.get(function)
-    except TypeError:
-        return None
+    slot = _SLOT_OF.get(function)
     return None if slot is None else written_in_python(args[0], slot)
+
+
+def _is_builtin(function: Any) -> bool:
+    """Whether a function is one of the language: objects of the user have an equality of theirs."""
+    return isinstance(function, type | types.BuiltinFunctionType)
 
 
 def arguments(function: Any, args: tuple[Any, ...]) -> tuple[Any, ...]:
     """Return the arguments of a call, of which a builtin may iterate over objects."""
-    if all(type(each).__module__ == "builtins" for each in args):
+    if not _is_builtin(function) or all(type(each).__module__ == "builtins" for each in args):
         return args
-    try:
-        consumed = _consumed(function, len(args))
-    except TypeError:
-        return args
+    consumed = _consumed(function, len(args))
     return tuple(
         iterate(each) if position in consumed else each for position, each in enumerate(args)
     )
@@ -102,7 +101,7 @@ def _consumed(function: Any, count: int) -> range:
         return range(count)
     if function in _OF_OTHERS:
         return range(1, count)
-    is_one = function in _OF_FIRST or (function in (max, min) and count == 1)
+    is_one = function in _OF_FIRST or (count == 1 and (function is max or function is min))
     return range(1 if is_one else 0)
 
 

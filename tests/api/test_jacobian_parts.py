@@ -10,7 +10,7 @@ from numpy.testing import assert_allclose
 
 import numbad
 from numbad import jacobian, withjacobian
-from numbad.errors import DifferentiationError, NonScalarOutput
+from numbad.errors import DifferentiationError, NonScalarOutput, UnsupportedSyntax
 
 ENGINES = ("compiled", "traced")
 
@@ -179,7 +179,7 @@ def test_refusals():
     for function in (lambda x: (x, x * 1j), lambda x: (x[0], x[0] > 0.0)):
         with pytest.raises(NonScalarOutput, match="jacobian"):
             jacobian(function, x, engine="compiled")
-    with pytest.raises(NonScalarOutput, match="mode='reverse'"):
+    with pytest.raises(UnsupportedSyntax, match="mode='reverse'"):
         jacobian(lambda x: (x, x), x, mode="reverse", engine="compiled")
     with pytest.raises(ValueError, match="out"):
         jacobian(lambda x: (x, x), x, out=np.zeros((3, 3)), engine="compiled")
@@ -189,3 +189,11 @@ def test_refusals():
 
     with pytest.raises(DifferentiationError, match="draw random numbers"):
         jacobian(noisy, 1.0, engine="compiled")
+
+
+@pytest.mark.filterwarnings("ignore::numbad.errors.TracedFallbackWarning")
+def test_arrays_among_several_parts_by_reverse_mode_are_traced():
+    x = np.array([1.0, 2.0])
+    found = jacobian(lambda x: (x * x, np.sum(x)), x, mode="reverse", engine="auto")[0]
+    assert_allclose(found[0], np.diag(2 * x))
+    assert_allclose(found[1], np.ones(2))

@@ -179,6 +179,27 @@ def test_special_methods(name):
         assert found == pytest.approx(ridders(lambda h: f(x + h))[0])
 
 
+class Equal:
+    def __init__(self, x):
+        self.x = x
+
+    def __eq__(self, other):
+        return self.x == other.x
+
+    def __hash__(self):
+        return hash(len)
+
+    def __call__(self, factor):
+        return self.x * factor.x
+
+
+def test_equality_of_objects_that_are_called():
+    def f(x):
+        return Equal(x)(Equal(x))
+
+    assert gradient(f, 3.0, engine="traced") == (6.0,)
+
+
 def test_descriptors_in_compiled_code():
     f = PROGRAMS["descriptor"]
     assert gradient(f, 1.3, engine="compiled")[0] == pytest.approx(ridders(lambda h: f(1.3 + h))[0])
