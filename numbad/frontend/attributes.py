@@ -178,7 +178,11 @@ def _class_attribute(
         case property() if isinstance(found.fget, python_types.FunctionType):
             return builder.apply(StaticValue(found.fget), [value], {}, node)
         case functools.cached_property():
-            return builder.apply(StaticValue(found.func), [value], {}, node)
+            result = builder.apply(StaticValue(found.func), [value], {}, node)
+            if isinstance(value, Ref) and isinstance(builder.state.heap[value.id], RecordObject):
+                builder.check_mutable(value, node)
+                _store_field(builder, value, name, result, node)
+            return result
         case staticmethod():
             return StaticValue(found.__func__)
         case classmethod():
@@ -224,6 +228,11 @@ def _of_record(
     if name == "__class__":
         return StaticValue(contents.cls)
     if name == "__dict__":
+        for item in contents.items:
+            if isinstance(item, Conflict):
+                builder.type_error(
+                    node, "The fields of the object depend on the path.", item.reason
+                )
         # It may be read only: what is written to it would have to reach the object.
         return builder.new_object(DictObject(contents.names, contents.items, shared=True))
     inherited = _class_attribute(builder, ref, contents.cls, name, node)

@@ -33,6 +33,7 @@ from numbad.frontend.values import (
     FunctionValue,
     OperandValue,
     PartialValue,
+    RecordObject,
     Ref,
     StaticValue,
     SuperValue,
@@ -115,7 +116,8 @@ def _has_attribute(builder: Builder, value: Value, name: str) -> bool:
         return hasattr(value.value, name)
     if isinstance(value, Ref):
         contents = builder.state.heap[value.id]
-        if name in getattr(contents, "names", ()):
+        if isinstance(contents, RecordObject) and name in contents.names:
+            builder.attribute(value, name, None)  # refuses those that are there on some paths only
             return True
     cls = classes.class_of(builder, value)
     return cls is not None and hasattr(cls, name)

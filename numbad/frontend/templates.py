@@ -290,7 +290,10 @@ def join_objects(
             names = one.names + tuple(name for name in other.names if name not in one.names)
             ones = dict(zip(one.names, one.items, strict=True))
             others = dict(zip(other.names, other.items, strict=True))
-            items = tuple(again(ones.get(n, MISSING), others.get(n, MISSING)) for n in names)
+            partly = Conflict("It is set on some paths only.")
+            items = tuple(
+                again(ones[n], others[n]) if n in ones and n in others else partly for n in names
+            )
             return RecordObject(one.cls, names, items, one.shared or other.shared)
         case _:
             return Conflict("It is an object of different structure on different paths.")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 
 import numpy as np
@@ -227,6 +228,71 @@ def test_positions_outside_an_array(engine):
         with pytest.raises(IndexError):
             gradient(f, np.ones(3), engine=engine)
     assert np.array_equal(gradient(read, np.ones(4), engine=engine)[0], [1.0, 0.0, 0.0, 1.0])
+
+
+class Cell:
+    level = 2.0
+
+    def __init__(self, x):
+        self.x = x
+
+    @functools.cached_property
+    def sine(self):
+        return math.sin(self.x)
+
+
+def class_default(x):
+    cell = Cell(x)
+    if x > 1:
+        cell.level = x * x
+    return cell.level * x
+
+
+def by_hasattr(x):
+    cell = Cell(x)
+    if x > 1:
+        cell.extra = x
+    return 3 * x if hasattr(cell, "extra") else 5 * x
+
+
+def by_default(x):
+    cell = Cell(x)
+    if x > 1:
+        cell.extra = x
+    return getattr(cell, "extra", 7 * x) * len(vars(cell))
+
+
+def cached_once(x):
+    cell = Cell(x)
+    first = cell.sine
+    cell.x = 2 * x
+    return first * cell.sine
+
+
+def cached_on_a_path(x):
+    cell = Cell(x)
+    total = cell.sine if x > 1 else 0.0
+    cell.x = 2 * x
+    return total + cell.sine
+
+
+@pytest.mark.filterwarnings("ignore::numbad.errors.TracedFallbackWarning")
+@pytest.mark.parametrize("engine", ["auto", "traced"])
+@pytest.mark.parametrize(
+    "f", [class_default, by_hasattr, by_default, cached_once, cached_on_a_path]
+)
+def test_attributes_that_are_set_on_some_paths(f, engine):
+    for x in (1.3, 0.3):
+        value, (slope,) = withgradient(f, x, engine=engine)
+        assert value == pytest.approx(f(x))
+        assert slope == pytest.approx(ridders(lambda h, x=x: f(x + h))[0])
+
+
+@pytest.mark.parametrize("f", [class_default, by_hasattr, by_default, cached_on_a_path])
+def test_attributes_that_are_set_on_some_paths_are_not_compiled(f):
+    with pytest.raises(numbad.DifferentiationError, match="some paths only"):
+        gradient(f, 1.3, engine="compiled")
+    assert gradient(cached_once, 1.3, engine="compiled")[0] == pytest.approx(math.sin(2.6))
 
 
 @pytest.mark.parametrize("engine", ENGINES)
