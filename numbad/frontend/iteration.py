@@ -16,9 +16,12 @@ from numbad.frontend import bindings
 from numbad.frontend.sequences import describe, items_of, length, range_length, sentence
 from numbad.frontend.values import (
     NONE,
+    DictObject,
+    DictView,
     DynamicList,
     GeneratorValue,
     IteratorValue,
+    ListObject,
     OperandValue,
     RangeValue,
     RecordObject,
@@ -80,7 +83,14 @@ Plan = Listed | Direct | Indexed | Generated
 def plan(builder: Builder, iterable: Value, node: ast.AST | None) -> Plan:
     """Return how to run over an iterable."""
     items = items_of(builder, iterable)
+    if isinstance(iterable, DictView):
+        places = range(len(iterable.items))
+        return Listed(tuple(functools.partial(_viewed, builder, iterable, i) for i in places))
     if items is not None:
+        if isinstance(iterable, Ref) and isinstance(builder.state.heap[iterable.id], ListObject):
+            # The body may put other items in their places.
+            places = range(len(items))
+            return Listed(tuple(functools.partial(_present, builder, iterable, i) for i in places))
         return Listed(tuple(map(_constantly, items)))
     match iterable:
         case RangeValue(start, stop, step):
@@ -141,6 +151,23 @@ def _list(builder: Builder, value: Value, node: ast.AST | None) -> Plan:
         length(builder, value, node),
         lambda index: builder.getitem(value, OperandValue(index), node),
     )
+
+
+def _present(builder: Builder, ref: Ref, position: int) -> Value:
+    contents = builder.state.heap[ref.id]
+    if isinstance(contents, ListObject) and position < len(contents.items):
+        return contents.items[position]
+    return builder.getitem(ref, builder.number(position))
+
+
+def _viewed(builder: Builder, view: DictView, position: int) -> Value:
+    """An entry of a dict, as it is now."""
+    contents = builder.state.heap.get(view.ref.id)
+    if not isinstance(contents, DictObject) or position >= len(contents.items):
+        return view.items[position]
+    if view.kind == "values":
+        return contents.items[position]
+    return TupleValue((builder.static(contents.keys[position]), contents.items[position]))
 
 
 def _constantly(value: Value) -> Callable[[], Value]:

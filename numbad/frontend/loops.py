@@ -2,7 +2,8 @@
 
 - Over ranges, arrays and lists of the IR: one ``ir.For``; with a flag (``GuardedFor``): one
   ``ir.While`` with a counter.
-- Over tuples, lists of known length, strings and other static structure: unrolled.
+- Over tuples, lists of known length, strings and other static structure: unrolled; over many items
+  that are alike as over arrays of their parts (``tables``).
 - A range with constant bounds whose body needs the index as a constant: unrolled.
 - Over generators and filters: the consumer's body is walked at each ``yield``.
 """
@@ -17,6 +18,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from numbad.errors import DifferentiationError
 from numbad.frontend import (
     bindings,
     conditions,
@@ -24,12 +26,13 @@ from numbad.frontend import (
     merging,
     powers,
     statements,
+    tables,
     while_loops,
 )
 from numbad.frontend.carrying import Carrying
 from numbad.frontend.iteration import Direct, Generated, Indexed, Listed
 from numbad.frontend.jumps import GuardedFor
-from numbad.frontend.sequences import select
+from numbad.frontend.sequences import items_of, select
 from numbad.frontend.signals import DeadEnd, NeedsUnrolling
 from numbad.frontend.state import assigned_names, targets_of
 from numbad.frontend.values import NONE, DynamicList, OperandValue, Ref, Value
@@ -107,7 +110,8 @@ def run(
     names = names | {pair for more in builder.ambient for pair in more}
     match plan:
         case Listed(items):
-            _unroll(builder, list(items), body, flag, node)
+            if not _run_table(builder, iterable, body, node, names, flag):
+                _unroll(builder, list(items), body, flag, node)
             _check_length(builder, iterable, len(items), node)
         case Direct(start, stop, step):
             bounds = (start, stop, step)
@@ -127,6 +131,35 @@ def _check_length(builder: Builder, iterable: Value, length: int, node: ast.AST 
                 "",
                 "Loop over a copy.",
             )
+
+
+def _run_table(
+    builder: Builder,
+    iterable: Value,
+    body: Body,
+    node: ast.AST | None,
+    names: Names,
+    flag: str | None,
+) -> bool:
+    """Run over many items that are alike in a loop; False if they, or the body, do not allow it."""
+    entry = builder.state.copy()
+    mark = len(builder.block.statements)
+    plan = tables.as_indexed(builder, items_of(builder, iterable) or ())
+    if plan is None:
+        return False
+    contents = builder.state.heap[iterable.id] if isinstance(iterable, Ref) else None
+    run_ = _Run(plan, (_ZERO, plan.count, _ONE), body, node, names, builder.next_id())
+    try:
+        _run_range(builder, run_, flag)
+        # The body may put other items in their places.
+        if not isinstance(iterable, Ref) or builder.state.heap.get(iterable.id) is contents:
+            return True
+    except DifferentiationError:
+        # What the body needs to know beforehand it knows where the loop is unrolled.
+        pass
+    builder.state = entry
+    del builder.block.statements[mark:]
+    return False
 
 
 @contextmanager

@@ -15,6 +15,7 @@ from numbad.frontend.sequences import describe, items_of, sentence
 from numbad.frontend.values import (
     NONE,
     DictObject,
+    DictView,
     DynamicList,
     ListObject,
     OperandValue,
@@ -169,6 +170,12 @@ def mapping_items(builder: Builder, value: Value) -> tuple[tuple[Any, Value], ..
     return None
 
 
+def _view(receiver: Value, kind: str, items: tuple[Value, ...]) -> TupleValue:
+    if isinstance(receiver, Ref):
+        return DictView(items, None, receiver, kind)
+    return TupleValue(items)
+
+
 def _of_dict(
     builder: Builder,
     receiver: Value,
@@ -184,10 +191,13 @@ def _of_dict(
         case "keys", []:
             return TupleValue(tuple(builder.static(key) for key, _ in pairs))
         case "values", []:
-            return TupleValue(tuple(value for _, value in pairs))
+            values = tuple(value for _, value in pairs)
+            return _view(receiver, name, values)
         case "items", []:
-            return TupleValue(
-                tuple(TupleValue((builder.static(key), value)) for key, value in pairs)
+            return _view(
+                receiver,
+                name,
+                tuple(TupleValue((builder.static(key), value)) for key, value in pairs),
             )
         case "copy", []:
             made = DictObject(tuple(key for key, _ in pairs), tuple(value for _, value in pairs))

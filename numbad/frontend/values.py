@@ -126,6 +126,17 @@ class Ref:
 
 
 @dataclass(frozen=True, slots=True)
+class DictView(TupleValue):
+    """``values()`` or ``items()`` (``kind``) of a dict: what it held when the view was made.
+
+    A loop over the view reads the dict ``ref`` as it goes.
+    """
+
+    ref: Ref = Ref(-1)
+    kind: str = "values"
+
+
+@dataclass(frozen=True, slots=True)
 class IteratorValue:
     """An iterator over other iterables, which a loop consumes once.
 
