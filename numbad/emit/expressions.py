@@ -106,6 +106,17 @@ class ExpressionPrinter:
     def _list(self, operands: tuple[ir.Operand, ...]) -> str:
         return ", ".join(self.operand(v) for v in operands)
 
+    def alias(self, operand: ir.Operand, type_: Type) -> Printed:
+        """Return the text of an operand for a name of a type: the same, or one of more layouts.
+
+        Numba makes the two sides of an assignment of one type. A step makes the layout general.
+        """
+        source = operand.type
+        if isinstance(source, Array) and isinstance(type_, Array) and type_.layout == "A":
+            if source.layout != "A" and source.ndim and isinstance(operand, ir.Var):
+                return f"{self.operand(operand, ATOM)}[::1]", ATOM
+        return self._operand(operand)
+
     def index(self, operands: tuple[ir.Operand, ...]) -> str:
         """Text between the brackets of the element of an array."""
         return self._list(operands) or "()"
@@ -280,8 +291,8 @@ class ExpressionPrinter:
 
     def _cast(self, value: ir.Operand, type_: Type) -> Printed:
         source = value.type
-        if source == type_:
-            return self._operand(value)
+        if source == type_ or isinstance(source, Array):
+            return self.alias(value, type_)
         if isinstance(type_, Lanes):
             return f"{self.literals.dtype(type_)}({self.operand(value)})", ATOM
         if not isinstance(type_, Scalar):

@@ -198,7 +198,7 @@ class _FunctionPrinter:
             name = self.names.name[target]
             if isinstance(source, ir.Undefined) and name not in self.given_zero:
                 continue
-            text = self.print.operand(source)
+            text = self.print.alias(source, target.type)[0]
             if text != name:
                 pending.append((name, text, self._reads(source)))
         while pending:
