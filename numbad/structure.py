@@ -41,7 +41,7 @@ class Sequence_:
 
 @dataclass(frozen=True, slots=True)
 class Mapping_:
-    """A dict, an OrderedDict, or a defaultdict with its factory."""
+    """A dict (also a typed one), an OrderedDict, or a defaultdict with its factory."""
 
     keys: tuple[Any, ...]
     items: tuple[Tree, ...]
@@ -175,9 +175,9 @@ def _describe_container(value: Any, seen: frozenset[int]) -> Tree:
 
     if isinstance(value, tuple) and (type(value) is tuple or hasattr(type(value), "_fields")):
         return Sequence_(tuple(tree(item) for item in value), type(value))
-    if type(value) is list or is_typed_list(value):
+    if type(value) is list or is_typed(value, "List"):
         return Sequence_(tuple(tree(item) for item in value), list)
-    if type(value) is dict:
+    if type(value) is dict or is_typed(value, "Dict"):
         return Mapping_(tuple(value), tuple(tree(item) for item in value.values()))
     if type(value) in (OrderedDict, defaultdict):
         factory = getattr(value, "default_factory", None)
@@ -202,10 +202,10 @@ def _is_enum(value: Any) -> bool:
     return isinstance(value, enum.Enum)
 
 
-def is_typed_list(value: Any) -> bool:
-    """Whether a value is Numba's ``typed.List``; its items count as those of a list."""
+def is_typed(value: Any, name: str) -> bool:
+    """Whether a value is Numba's ``typed.List`` or ``typed.Dict``, that count as Python's own."""
     cls = type(value)
-    return cls.__name__ == "List" and cls.__module__.startswith("numba.typed")
+    return cls.__name__ == name and cls.__module__.startswith("numba.typed")
 
 
 def reads_by_itself(cls: type) -> bool:

@@ -158,6 +158,8 @@ def _resolve_numba(obj: Any) -> Callee | None:
         return _opaque(obj, "It is a generalised ufunc (`guvectorize`), which works on sub-arrays.")
     if "WrapperAddressProtocol" in classes:
         return _opaque(obj, "Only the address of its machine code is known.")
+    if "StencilFunc" in classes:
+        return _opaque(obj, "It is a stencil, whose indices are relative; write it as a loop.")
     if "CFunc" in classes:
         return _opaque(obj, "It is a C callback (`cfunc`); differentiate the function behind it.")
     return None

@@ -26,6 +26,7 @@ from numbad.frontend import (
     templates,
     updates,
 )
+from numbad.frontend.live import refuse_data
 from numbad.frontend.sequences import describe, sentence
 from numbad.frontend.signals import NeedsDynamicList
 from numbad.frontend.values import (
@@ -319,6 +320,7 @@ def _of_static(builder: Builder, value: StaticValue, index: Value, node: ast.AST
             raise
         except TypeError as failure:
             builder.error(node, f"Indexing raises {type(failure).__name__}: {failure}.")
+    refuse_data(builder, found, "This")
     builder.error(node, sentence(f"{describe(builder, value)} cannot be indexed."))
 
 

@@ -136,7 +136,7 @@ class Live:
                 for position, item in enumerate(found)
             )
             return TupleValue(items, None if type(found) is tuple else type(found))
-        if structure.is_typed_list(found):
+        if structure.is_typed(found, "List"):
             self.depend(path, "type", type(found))
             self.depend(path, "length", len(found))
             return TupleValue(
@@ -145,6 +145,12 @@ class Live:
                     for position, item in enumerate(found)
                 )
             )
+        if structure.is_typed(found, "Dict"):
+            keys = tuple(found)
+            self.depend(path, "type", type(found))
+            self.depend(path, "keys", keys)
+            values = (self.value(found[key], (*path, ("item", key)), name) for key in keys)
+            return self.builder.new_object(DictObject(keys, tuple(values), shared=True))
         if isinstance(found, str | bytes | int | range | np.dtype):
             self.depend(path, "equal", found)
         elif type(found) in (set, frozenset):
@@ -430,5 +436,5 @@ def refuse_data(builder: Builder, value: Any, what: str) -> None:
             None,
             f"{what} is a `{cls.__module__}.{cls.__name__}`.",
             "Its contents are not visible to the front end.",
-            "Use an array, a tuple or a list.",
+            "Use an array, a tuple, a list or a dict.",
         )

@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from numbad.errors import DifferentiationError
-from numbad.structure import is_typed_list
+from numbad.structure import is_typed
 
 
 def contents(value: Any) -> dict[Any, Any] | None:
@@ -119,8 +119,10 @@ def refuse(value: Any) -> None:
             remedy="Pass a list or an array, or leave the argument out with `wrt`.",
         )
     held: Iterable[Any] = ()
-    if isinstance(value, set | frozenset | KeysView | ValuesView) or is_typed_list(value):
+    if isinstance(value, set | frozenset | KeysView | ValuesView) or is_typed(value, "List"):
         held = value
+    elif is_typed(value, "Dict"):
+        held = value.values()
     elif isinstance(value, array.array):
         held = value if value.typecode in "fd" else ()
     elif isinstance(value, memoryview):

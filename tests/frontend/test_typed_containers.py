@@ -1,11 +1,11 @@
-"""Numba's ``typed.List`` as arguments and in closures: lists of numbers and of arrays."""
+"""Numba's ``typed.List`` and ``typed.Dict`` of numbers and arrays: arguments and in closures."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
-from numba import njit
-from numba.typed import List
+from numba import njit, types
+from numba.typed import Dict, List
 
 import numbad
 from numbad.errors import DifferentiationError
@@ -85,3 +85,56 @@ def test_lists_in_closures_are_read_when_the_program_runs():
 def test_the_traced_engine_refuses_them():
     with pytest.raises(DifferentiationError, match="`List` are not differentiated"):
         numbad.gradient(squares, List([1.0, 2.0]), engine="traced")
+
+
+def table(**numbers: float) -> Dict:
+    made = Dict.empty(types.unicode_type, types.float64)
+    for key, number in numbers.items():
+        made[key] = number
+    return made
+
+
+@njit
+def scaled(numbers, x):
+    numbers["c"] = numbers["a"] * x
+    return numbers["c"] * numbers["a"] + numbers["b"]
+
+
+def test_dicts_are_arguments():
+    numbers = table(a=2.0, b=5.0)
+    value, found = numbad.withgradient(scaled, numbers, 3.0, engine="compiled")
+    assert value == 17.0
+    assert found == ({"a": 12.0, "b": 1.0}, 4.0)
+    assert dict(numbers) == {"a": 2.0, "b": 5.0, "c": 6.0}
+    with pytest.raises(DifferentiationError, match="`Dict` are not differentiated"):
+        numbad.gradient(scaled, table(a=2.0, b=5.0), 3.0, engine="traced")
+
+
+def test_dicts_in_closures_are_read_when_the_program_runs():
+    numbers = table(a=2.0)
+
+    @njit
+    def total(numbers, x):
+        result = 0.0
+        for key in numbers:
+            result += numbers[key] * x
+        return result
+
+    def f(x):
+        return total(numbers, x)
+
+    assert numbad.gradient(f, 3.0, engine="compiled") == (2.0,)
+    numbers["a"] = 7.0
+    assert numbad.gradient(f, 3.0, engine="compiled") == (7.0,)
+    numbers["b"] = 4.0
+    assert numbad.gradient(f, 3.0, engine="compiled") == (11.0,)
+
+
+def test_structured_arrays_in_closures_are_refused_by_name():
+    records = np.zeros(3, [("a", float)])
+
+    def f(x):
+        return records[0]["a"] * x
+
+    with pytest.raises(DifferentiationError, match="array of dtype"):
+        numbad.gradient(f, 3.0, engine="compiled")
