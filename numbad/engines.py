@@ -53,6 +53,11 @@ def dispatch(
         Do the work with one of the engines.
     """
     chosen = check_engine(engine)
+    if not callable(function):
+        raise TypeError(
+            f"{type(function).__name__!r} object is not callable: a function to differentiate comes"
+            " first."
+        )
     if chosen == "traced" or is_tracing():
         # Within a traced function, the values of an outer differentiation may be anywhere.
         return traced()

@@ -11,7 +11,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
+from typing import Any, assert_never
 
 from numbad.analysis.connection import connections
 from numbad.analysis.memory import Memory
@@ -32,7 +32,16 @@ from numbad.nesting.several import is_possible, jacobian_parts
 from numbad.nesting.verbs import Nesting
 from numbad.numba_bridge import compiler_lock
 from numbad.store import fingerprint
-from numbad.structure import Leaf, Mapping_, Record, Sequence_, Static, Tree, leaves
+from numbad.structure import (
+    Existing,
+    Leaf,
+    Mapping_,
+    Record,
+    Sequence_,
+    Static,
+    Tree,
+    leaves,
+)
 from numbad.transform import effects
 from numbad.transform.ahead import compute_ahead
 from numbad.transform.barriers import without_barriers
@@ -159,7 +168,19 @@ def _check_scalar_result(built: Built, verb: str = "gradient") -> None:
         return
     if isinstance(type_, Array) and type_.ndim == 0 and not is_complex(type_.dtype):
         return
-    shown = type_ if type_ is not None else type(tree).__name__
+    match tree:
+        case Leaf():
+            shown = str(type_)
+        case Static(None):
+            shown = "None"
+        case Static(value):
+            shown = f"a `{type(value).__name__}`"
+        case Sequence_(_, cls) | Mapping_(_, _, cls) | Record(cls):
+            shown = f"a `{cls.__name__}`"
+        case Existing():
+            shown = "one of its arguments"
+        case _:
+            assert_never(tree)
     raise NonScalarOutput(
         f"`{verb}` needs a real number from `{built.program.entry.name}`, which returns {shown}.",
         origin=built.program.entry.origin,

@@ -13,6 +13,7 @@ from numba.experimental import jitclass
 from numba.typed import List
 from numpy.testing import assert_allclose
 
+import numbad
 from numbad import DifferentiationError, gradient
 from numbad.errors import AliasingError
 
@@ -179,6 +180,22 @@ def test_wrong_wrt(wrt):
 def test_shape_mismatch_is_an_error_as_in_numpy():
     with pytest.raises(ValueError, match=r"broadcast|shape"):
         gradient(lambda x, y: np.sum(x + y), np.ones(3), np.ones(4))
+
+
+@pytest.mark.parametrize(
+    ("result", "shown"),
+    [(None, "None"), ("text", "a `str`"), ((), "a `tuple`"), (True, "bool")],
+)
+def test_results_that_are_no_numbers_are_named(result, shown):
+    with pytest.raises(NonScalarOutput, match=f"which returns {shown}"):
+        gradient(lambda x: result, 1.0, engine="compiled")
+
+
+@pytest.mark.parametrize("verb", [gradient, numbad.jacobian, numbad.hessian, numbad.withgradient])
+@pytest.mark.parametrize("function", [3, None, "f", np.ones(2)], ids=repr)
+def test_what_cannot_be_called(verb, function):
+    with pytest.raises(TypeError, match="is not callable"):
+        verb(function, 1.0)
 
 
 def test_unknown_engine():
