@@ -187,7 +187,7 @@ def test_shape_mismatch_is_an_error_as_in_numpy():
     [(None, "None"), ("text", "a `str`"), ((), "a `tuple`"), (True, "bool")],
 )
 def test_results_that_are_no_numbers_are_named(result, shown):
-    with pytest.raises(NonScalarOutput, match=f"which returns {shown}"):
+    with pytest.raises(numbad.errors.NonScalarOutput, match=f"which returns {shown}"):
         gradient(lambda x: result, 1.0, engine="compiled")
 
 
