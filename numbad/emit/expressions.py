@@ -111,11 +111,11 @@ class ExpressionPrinter:
 
         Numba makes the two sides of an assignment of one type. A step makes the layout general.
         """
-        source = operand.type
-        if isinstance(source, Array) and isinstance(type_, Array) and type_.layout == "A":
-            if source.layout != "A" and source.ndim and isinstance(operand, ir.Var):
+        match operand, type_:
+            case ir.Var(type=Array(ndim=ndim, layout="C" | "F")), Array(layout="A") if ndim:
                 return f"{self.operand(operand, ATOM)}[::1]", ATOM
-        return self._operand(operand)
+            case _:
+                return self._operand(operand)
 
     def index(self, operands: tuple[ir.Operand, ...]) -> str:
         """Text between the brackets of the element of an array."""
