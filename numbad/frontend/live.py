@@ -431,7 +431,8 @@ def refuse_data(builder: Builder, value: Any, what: str) -> None:
             "Convert it with `astype`, or pass the fields of a structured array one by one.",
         )
     cls = type(value)
-    if cls.__module__.startswith("numba.typed") or hasattr(cls, "_numba_type_"):
+    is_boxed = hasattr(cls, "_numba_type_") and not callable(value)
+    if cls.__module__.startswith("numba.typed") or is_boxed:
         builder.error(
             None,
             f"{what} is a `{cls.__module__}.{cls.__name__}`.",

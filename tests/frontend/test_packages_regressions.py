@@ -381,3 +381,30 @@ def test_a_question_about_what_is_no_class_raises_as_python_does():
 
     assert numbad.gradient(f, 2.0, "no class", engine="compiled") == (3.0, None)
     assert numbad.gradient(f, 2.0, np.float64, engine="compiled") == (4.0, None)
+
+
+@numba.njit("float64(float64, float64)")
+def fixed_square(x, y):
+    return (x - y) ** 2
+
+
+@numba.njit
+def open_square(x, y):
+    return (x - y) ** 2
+
+
+@numba.njit
+def total_cost(x, y, cost):
+    total = 0.0
+    for i in range(x.size):
+        total += cost(x[i], y[i])
+    return total
+
+
+@pytest.mark.parametrize("cost", [fixed_square, open_square, open_square.py_func])
+def test_compiled_functions_are_arguments(cost: Any) -> None:
+    x, y = np.array([0.5, 2.0]), np.array([1.0, -1.0])
+    found = numbad.gradient(total_cost, x, y, cost, engine="compiled")
+    assert found[0] == pytest.approx(2 * (x - y))
+    assert found[1] == pytest.approx(2 * (y - x))
+    assert found[2] is None
