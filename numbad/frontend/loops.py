@@ -34,8 +34,8 @@ from numbad.frontend.iteration import Direct, Generated, Indexed, Listed
 from numbad.frontend.jumps import GuardedFor
 from numbad.frontend.sequences import items_of, select
 from numbad.frontend.signals import DeadEnd, NeedsUnrolling
-from numbad.frontend.state import assigned_names, targets_of
-from numbad.frontend.values import NONE, DynamicList, OperandValue, Ref, Value
+from numbad.frontend.state import State, assigned_names, targets_of
+from numbad.frontend.values import NONE, DynamicList, ListObject, OperandValue, Ref, Value
 from numbad.ir import nodes as ir
 from numbad.ir.build import BlockBuilder
 from numbad.ir.types import INT64
@@ -151,8 +151,9 @@ def _run_table(
     run_ = _Run(plan, (_ZERO, plan.count, _ONE), body, node, names, builder.next_id())
     try:
         _run_range(builder, run_, flag)
-        # The body may put other items in their places.
-        if not isinstance(iterable, Ref) or builder.state.heap.get(iterable.id) is contents:
+        # The body may put other items in their places, or make a list whose length is to be known.
+        is_same = not isinstance(iterable, Ref) or builder.state.heap.get(iterable.id) is contents
+        if is_same and not _has_grown(entry, builder.state):
             return True
     except DifferentiationError:
         # What the body needs to know beforehand it knows where the loop is unrolled.
@@ -160,6 +161,14 @@ def _run_table(
     builder.state = entry
     del builder.block.statements[mark:]
     return False
+
+
+def _has_grown(before: State, after: State) -> bool:
+    """Whether a list of known length has one that is known only at run time now."""
+    return any(
+        isinstance(contents, ListObject) and isinstance(after.heap.get(key), DynamicList)
+        for key, contents in before.heap.items()
+    )
 
 
 @contextmanager
