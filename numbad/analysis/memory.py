@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 
 from numbad.analysis.regions import Region, Regions
 from numbad.ir import nodes as ir
+from numbad.ir import visit
 from numbad.ir.types import is_memory
 
 
@@ -92,11 +93,30 @@ class Memory:
         return any(
             first < place < last
             for access in self.of(var).writes
-            if not self._is_elsewhere(access, var)
+            if not self.is_elsewhere(access, var)
             and (place := _position_in(access.region, access.position, region)) is not None
         )
 
-    def _is_elsewhere(self, access: Access, var: ir.Var) -> bool:
+    def touched(self, statement: ir.Stmt) -> set[AliasClass]:
+        """Return the memory that a statement, its regions included, may read or write."""
+        found: set[AliasClass] = set()
+        for inner in visit.walk((statement,)):
+            match inner:
+                case ir.Let(
+                    _, ir.Shape() | ir.Subview() | ir.Transpose() | ir.Component() | ir.Reshape()
+                ):
+                    continue
+                case _:
+                    found |= {
+                        self.of(operand)
+                        for operand in visit.operands(inner) + visit.region_results(inner)
+                        if isinstance(operand, ir.Var)
+                        and is_memory(operand.type)
+                        and self.knows(operand)
+                    }
+        return found
+
+    def is_elsewhere(self, access: Access, var: ir.Var) -> bool:
         """Whether a store certainly goes to other memory than a reference known beside it."""
         match access.statement:
             case ir.Store(array) | ir.Accumulate(array):

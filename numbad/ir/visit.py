@@ -243,6 +243,19 @@ def invoked(function: ir.Function) -> Iterator[str]:
             yield from invoked(part)
 
 
+def with_regions(statement: ir.Stmt, change: Callable[[str, ir.Block], ir.Block]) -> ir.Stmt:
+    """Return the statement with its regions changed; ``change`` gets their kind and themselves."""
+    match statement:
+        case ir.For(body=body):
+            return replace(statement, body=change("body", body))
+        case ir.While(before=before, body=body):
+            return replace(statement, before=change("before", before), body=change("body", body))
+        case ir.If(then=then, orelse=orelse):
+            return replace(statement, then=change("then", then), orelse=change("orelse", orelse))
+        case _:
+            return statement
+
+
 def renamed(function: ir.Function, names: dict[str, str]) -> ir.Function:
     """Return the function with other names for what it invokes; names that are absent stay."""
 
@@ -253,14 +266,8 @@ def renamed(function: ir.Function, names: dict[str, str]) -> ir.Function:
         match each:
             case ir.Let(_, ir.Invoke(name) as call):
                 return replace(each, expr=replace(call, function=names.get(name, name)))
-            case ir.For(body=body):
-                return replace(each, body=block(body))
-            case ir.While(before=before, body=body):
-                return replace(each, before=block(before), body=block(body))
-            case ir.If(then=then, orelse=orelse):
-                return replace(each, then=block(then), orelse=block(orelse))
             case _:
-                return each
+                return with_regions(each, lambda _, inner: block(inner))
 
     if not names:
         return function

@@ -16,7 +16,7 @@ from __future__ import annotations
 import operator
 from dataclasses import dataclass, replace
 
-from numbad.analysis.memory import AliasClass, Memory
+from numbad.analysis.memory import Memory
 from numbad.analysis.regions import analyse as analyse_regions
 from numbad.analysis.regions import trip_constant
 from numbad.ir import nodes as ir
@@ -58,15 +58,11 @@ class _Improver:
             match statement:
                 case ir.For(body=body):
                     self._loop(replace(statement, body=self.block(body)), out)
-                case ir.While(before=before, body=body):
-                    out.emit(replace(statement, before=self.block(before), body=self.block(body)))
-                case ir.If(then=then, orelse=orelse):
-                    out.emit(replace(statement, then=self.block(then), orelse=self.block(orelse)))
                 case ir.Let(target, expr):
                     self.definitions[target] = expr
                     out.emit(statement)
                 case _:
-                    out.emit(statement)
+                    out.emit(visit.with_regions(statement, lambda _, inner: self.block(inner)))
         return self._join(out.block())
 
     # --- one block ------------------------------------------------------------------------------
@@ -93,7 +89,7 @@ class _Improver:
                     out.append(statement)
                 continue
             if pending:
-                touched = self._touched(statement)
+                touched = self.memory.touched(statement)
                 pending = {
                     key: place
                     for key, place in pending.items()
@@ -101,25 +97,6 @@ class _Improver:
                 }
             out.append(statement)
         return tuple(statement for statement in out if statement is not None)
-
-    def _touched(self, statement: ir.Stmt) -> set[AliasClass]:
-        """Memory that a statement, its regions included, may read or write."""
-        found: set[AliasClass] = set()
-        for inner in visit.walk((statement,)):
-            match inner:
-                case ir.Let(
-                    _, ir.Shape() | ir.Subview() | ir.Transpose() | ir.Component() | ir.Reshape()
-                ):
-                    continue
-                case _:
-                    for operand in visit.operands(inner):
-                        if (
-                            isinstance(operand, ir.Var)
-                            and is_memory(operand.type)
-                            and self.memory.knows(operand)
-                        ):
-                            found.add(self.memory.of(operand))
-        return found
 
     # --- loops ------------------------------------------------------------------------------------
 

@@ -21,7 +21,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from numbad.analysis.coverage import at_least
-from numbad.analysis.memory import Access, Memory
+from numbad.analysis.memory import Memory
 from numbad.analysis.regions import Region, Regions
 from numbad.analysis.regions import analyse as analyse_regions
 from numbad.ir import nodes as ir
@@ -82,19 +82,15 @@ class _Splitter:
         out: list[ir.Stmt] = []
         for position, statement in enumerate(region.block):
 
-            def inner(kind: str, at: int = position) -> ir.Block:
+            def inner(kind: str, _: ir.Block, at: int = position) -> ir.Block:
                 return self.block(self.regions.child(region, at, kind))
 
-            match statement:
-                case ir.For():
-                    body = self.regions.child(region, position, "body")
-                    out += self._loop(statement, body, inner("body"))
-                case ir.While():
-                    out.append(replace(statement, before=inner("before"), body=inner("body")))
-                case ir.If():
-                    out.append(replace(statement, then=inner("then"), orelse=inner("orelse")))
-                case _:
-                    out.append(statement)
+            changed = visit.with_regions(statement, inner)
+            if isinstance(statement, ir.For) and isinstance(changed, ir.For):
+                body = self.regions.child(region, position, "body")
+                out += self._loop(statement, body, changed.body)
+            else:
+                out.append(changed)
         return tuple(out)
 
     def _loop(self, loop: ir.For, region: Region, body: ir.Block) -> tuple[ir.Stmt, ...]:
@@ -222,16 +218,9 @@ class _Splitter:
                 return isinstance(array.type, Array)
             case ir.Load(array):
                 return isinstance(array.type, Array) and not any(
-                    region.encloses(access.region) and not self._is_elsewhere(access, array)
+                    region.encloses(access.region) and not self.memory.is_elsewhere(access, array)
                     for access in self.memory.of(array).writes
                 )
-            case _:
-                return False
-
-    def _is_elsewhere(self, access: Access, array: ir.Var) -> bool:
-        match access.statement:
-            case ir.Store(written) | ir.Accumulate(written):
-                return self.memory.are_distinct(written, array)
             case _:
                 return False
 

@@ -41,20 +41,8 @@ def _without(block: ir.Block, targets: dict[ir.Var, ir.Operand]) -> ir.Block:
         match statement:
             case ir.Let(target) if target in targets:
                 continue
-            case ir.For(body=body):
-                kept.append(replace(statement, body=_without(body, targets)))
-            case ir.While(before=before, body=body):
-                kept.append(
-                    replace(
-                        statement, before=_without(before, targets), body=_without(body, targets)
-                    )
-                )
-            case ir.If(then=then, orelse=orelse):
-                kept.append(
-                    replace(
-                        statement, then=_without(then, targets), orelse=_without(orelse, targets)
-                    )
-                )
             case _:
-                kept.append(statement)
+                kept.append(
+                    visit.with_regions(statement, lambda _, inner: _without(inner, targets))
+                )
     return tuple(kept)

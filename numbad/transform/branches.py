@@ -16,20 +16,12 @@ def join_branches(function: ir.Function) -> ir.Function:
 def _joined(block: ir.Block) -> ir.Block:
     out: list[ir.Stmt] = []
     for statement in block:
-        match statement:
-            case ir.If(then=then, orelse=orelse):
-                branch = replace(statement, then=_joined(then), orelse=_joined(orelse))
-                before = out[-1] if out else None
-                if isinstance(before, ir.If) and _is_same(before, branch):
-                    out[-1] = _both(before, branch)
-                else:
-                    out.append(branch)
-            case ir.For(body=body):
-                out.append(replace(statement, body=_joined(body)))
-            case ir.While(before=test, body=body):
-                out.append(replace(statement, before=_joined(test), body=_joined(body)))
-            case _:
-                out.append(statement)
+        found = visit.with_regions(statement, lambda _, inner: _joined(inner))
+        before = out[-1] if out else None
+        if isinstance(before, ir.If) and isinstance(found, ir.If) and _is_same(before, found):
+            out[-1] = _both(before, found)
+        else:
+            out.append(found)
     return tuple(out)
 
 

@@ -88,18 +88,9 @@ class _Joiner:
                     self.found = True
                     place = self._producer(statement, out)
             out.append(statement)
-        return tuple(self._inside(statement) for statement in out)
-
-    def _inside(self, statement: ir.Stmt) -> ir.Stmt:
-        match statement:
-            case ir.For(body=body):
-                return replace(statement, body=self.block(body))
-            case ir.While(before=before, body=body):
-                return replace(statement, before=self.block(before), body=self.block(body))
-            case ir.If(then=then, orelse=orelse):
-                return replace(statement, then=self.block(then), orelse=self.block(orelse))
-            case _:
-                return statement
+        return tuple(
+            visit.with_regions(statement, lambda _, inner: self.block(inner)) for statement in out
+        )
 
     def _is_joinable(self, loop: ir.For) -> bool:
         if not (arith.is_zero(loop.start) and arith.is_one(loop.step)):

@@ -72,23 +72,12 @@ class _Joiner:
                     else:
                         out.append(statement)
                 case _:
-                    inside = self._inside(statement)
-                    touched = self._touched(statement)
+                    inside = visit.with_regions(statement, lambda _, inner: self.block(inner))
+                    touched = self.memory.touched(statement)
                     self._forget(cleared, touched)
                     self._forget(values, touched)
                     out.append(inside)
         return tuple(statement for statement in out if statement is not None)
-
-    def _inside(self, statement: ir.Stmt) -> ir.Stmt:
-        match statement:
-            case ir.For(body=body):
-                return replace(statement, body=self.block(body))
-            case ir.While(before=before, body=body):
-                return replace(statement, before=self.block(before), body=self.block(body))
-            case ir.If(then=then, orelse=orelse):
-                return replace(statement, then=self.block(then), orelse=self.block(orelse))
-            case _:
-                return statement
 
     def _clears(self, array: ir.Var, value: ir.Operand) -> bool:
         is_array = isinstance(array.type, Array)
@@ -97,18 +86,3 @@ class _Joiner:
     def _forget(self, known: dict[Element, Any], touched: set[AliasClass]) -> None:
         for element in [each for each in known if self.memory.of(each[0]) in touched]:
             del known[element]
-
-    def _touched(self, statement: ir.Stmt) -> set[AliasClass]:
-        """Memory that a statement, its regions included, may read or write."""
-        found: set[AliasClass] = set()
-        for inner in visit.walk((statement,)):
-            match inner:
-                case ir.Let(
-                    _, ir.Shape() | ir.Subview() | ir.Transpose() | ir.Component() | ir.Reshape()
-                ):
-                    continue
-                case _:
-                    for operand in visit.operands(inner) + visit.region_results(inner):
-                        if isinstance(operand, ir.Var) and is_memory(operand.type):
-                            found.add(self.memory.of(operand))
-        return found

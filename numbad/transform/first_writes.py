@@ -29,7 +29,10 @@ def store_first_writes(function: ir.Function) -> ir.Function:
 
 
 def _block(block: ir.Block, definitions: dict[ir.Var, ir.Expr], fresh: Fresh) -> ir.Block:
-    body = tuple(_with_regions(statement, definitions, fresh) for statement in block)
+    body = tuple(
+        visit.with_regions(statement, lambda _, inner: _block(inner, definitions, fresh))
+        for statement in block
+    )
     for statement in body:
         match statement:
             case ir.Let(target, ir.Alloc(shape, fill, "shadow")) if (
@@ -41,21 +44,6 @@ def _block(block: ir.Block, definitions: dict[ir.Var, ir.Expr], fresh: Fresh) ->
             case _:
                 pass
     return body
-
-
-def _with_regions(statement: ir.Stmt, definitions: dict[ir.Var, ir.Expr], fresh: Fresh) -> ir.Stmt:
-    def inner(region: ir.Block) -> ir.Block:
-        return _block(region, definitions, fresh)
-
-    match statement:
-        case ir.For(body=body):
-            return replace(statement, body=inner(body))
-        case ir.While(body=body):
-            return replace(statement, body=inner(body))
-        case ir.If(then=then, orelse=orelse):
-            return replace(statement, then=inner(then), orelse=inner(orelse))
-        case _:
-            return statement
 
 
 @dataclass(frozen=True)

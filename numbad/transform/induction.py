@@ -62,12 +62,8 @@ class _Inductions:
             match statement:
                 case ir.For():
                     self._for(statement, out)
-                case ir.While(before=before, body=body):
-                    out.emit(replace(statement, before=self.block(before), body=self.block(body)))
-                case ir.If(then=then, orelse=orelse):
-                    out.emit(replace(statement, then=self.block(then), orelse=self.block(orelse)))
                 case _:
-                    out.emit(statement)
+                    out.emit(visit.with_regions(statement, lambda _, inner: self.block(inner)))
         return out.block()
 
     def _for(self, loop: ir.For, out: BlockBuilder) -> None:

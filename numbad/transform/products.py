@@ -9,7 +9,6 @@ into work memory; it is for programs that are emitted next, since what it makes 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -105,7 +104,7 @@ def _is_product(statement: ir.Stmt | None) -> bool:
 
 def _stored(block: ir.Block, uses: Counter[ir.Var]) -> ir.Block:
     statements: list[ir.Stmt | None] = [
-        _with_regions(statement, lambda _, inner: _stored(inner, uses)) for statement in block
+        visit.with_regions(statement, lambda _, inner: _stored(inner, uses)) for statement in block
     ]
     made = {
         statement.target: place
@@ -188,22 +187,9 @@ def _accumulated(region: Region, memory: Memory, uses: Counter[ir.Var]) -> ir.Bl
 def _inside(
     statement: ir.Stmt, place: int, region: Region, memory: Memory, uses: Counter[ir.Var]
 ) -> ir.Stmt:
-    return _with_regions(
+    return visit.with_regions(
         statement, lambda kind, _: _accumulated(region.children[place, kind], memory, uses)
     )
-
-
-def _with_regions(statement: ir.Stmt, change: Callable[[str, ir.Block], ir.Block]) -> ir.Stmt:
-    """Return the statement with its regions changed; ``change`` gets their kind and themselves."""
-    match statement:
-        case ir.For(body=body):
-            return replace(statement, body=change("body", body))
-        case ir.While(before=before, body=body):
-            return replace(statement, before=change("before", before), body=change("body", body))
-        case ir.If(then=then, orelse=orelse):
-            return replace(statement, then=change("then", then), orelse=change("orelse", orelse))
-        case _:
-            return statement
 
 
 def _in_work_memory(statement: ir.Stmt) -> ir.Stmt:

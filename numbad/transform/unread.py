@@ -152,7 +152,7 @@ def _is_before(read: Access, store: Access) -> bool:
 
 
 def _without(block: ir.Block, dropped: set[int], unfilled: set[ir.Var]) -> ir.Block:
-    def inner(region: ir.Block) -> ir.Block:
+    def inner(_: str, region: ir.Block) -> ir.Block:
         return _without(region, dropped, unfilled)
 
     out: list[ir.Stmt] = []
@@ -160,13 +160,7 @@ def _without(block: ir.Block, dropped: set[int], unfilled: set[ir.Var]) -> ir.Bl
         match statement:
             case ir.Let(target, ir.Alloc() as alloc) if target in unfilled:
                 out.append(replace(statement, expr=replace(alloc, fill=None)))
-            case ir.For(body=body):
-                out.append(replace(statement, body=inner(body)))
-            case ir.While(before=before, body=body):
-                out.append(replace(statement, before=inner(before), body=inner(body)))
-            case ir.If(then=then, orelse=orelse):
-                out.append(replace(statement, then=inner(then), orelse=inner(orelse)))
             case _:
                 if id(statement) not in dropped:
-                    out.append(statement)
+                    out.append(visit.with_regions(statement, inner))
     return tuple(out)

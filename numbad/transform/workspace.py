@@ -60,11 +60,10 @@ class _Lifter:
                     made, body = self._body(inner("body"))
                     before = self.block(inner("before"))
                     out += [*made, replace(statement, before=before, body=body)]
-                case ir.If():
-                    then, orelse = self.block(inner("then")), self.block(inner("orelse"))
-                    out.append(replace(statement, then=then, orelse=orelse))
                 case _:
-                    out.append(statement)
+                    out.append(
+                        visit.with_regions(statement, lambda kind, _: self.block(inner(kind)))
+                    )
         return tuple(out)
 
     def _body(self, region: Region) -> tuple[list[ir.Stmt], ir.Block]:
