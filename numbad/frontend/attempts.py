@@ -72,8 +72,7 @@ def run(builder: Builder, node: Attempt) -> None:
     catches = [_classes(builder, handler) for handler in node.handlers]
     outer = builder.attempt
     if (builder.site, id(node)) not in builder.guarded_attempts:
-        entry = builder.state.copy()
-        mark = len(builder.block.statements)
+        take_back = builder.checkpoint()
         context = Context(catches, outer, builder.fixed_depth)
         is_dead = _walk(builder, context, node.body)
         if not context.codes:
@@ -81,8 +80,7 @@ def run(builder: Builder, node: Attempt) -> None:
                 raise DeadEnd
             statements.run_block(builder, node.orelse)
             return
-        builder.state = entry
-        del builder.block.statements[mark:]
+        take_back()
         builder.guarded_attempts.add((builder.site, id(node)))
     _run_guarded(builder, node, catches, outer)
 

@@ -102,6 +102,16 @@ class Builder(Emitter):
         self.nest_level = 1
         self._next_id = 0
 
+    def checkpoint(self) -> Callable[[], None]:
+        """Return a function that takes back what has been walked in this block since."""
+        state, block, mark = self.state.copy(), self.block, len(self.block.statements)
+
+        def take_back() -> None:
+            self.state = state
+            del block.statements[mark:]
+
+        return take_back
+
     def write(self) -> None:
         """Announce that memory is about to change: array expressions that wait are evaluated."""
         bindings.settle_pending(self)

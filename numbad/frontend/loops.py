@@ -34,8 +34,16 @@ from numbad.frontend.iteration import Direct, Generated, Indexed, Listed
 from numbad.frontend.jumps import GuardedFor
 from numbad.frontend.sequences import items_of, select
 from numbad.frontend.signals import DeadEnd, NeedsUnrolling
-from numbad.frontend.state import State, assigned_names, targets_of
-from numbad.frontend.values import NONE, DynamicList, ListObject, OperandValue, Ref, Value
+from numbad.frontend.state import assigned_names, targets_of
+from numbad.frontend.values import (
+    NONE,
+    DynamicList,
+    HeapObject,
+    ListObject,
+    OperandValue,
+    Ref,
+    Value,
+)
 from numbad.ir import nodes as ir
 from numbad.ir.build import BlockBuilder
 from numbad.ir.types import INT64
@@ -142,9 +150,12 @@ def _run_table(
     flag: str | None,
 ) -> bool:
     """Run over many items that are alike in a loop; False if they, or the body, do not allow it."""
-    entry = builder.state.copy()
-    mark = len(builder.block.statements)
-    plan = tables.as_indexed(builder, items_of(builder, iterable) or ())
+    items = items_of(builder, iterable) or ()
+    if len(items) < tables.LEAST:
+        return False
+    heap = dict(builder.state.heap)
+    take_back = builder.checkpoint()
+    plan = tables.as_indexed(builder, items)
     if plan is None:
         return False
     contents = builder.state.heap[iterable.id] if isinstance(iterable, Ref) else None
@@ -153,21 +164,20 @@ def _run_table(
         _run_range(builder, run_, flag)
         # The body may put other items in their places, or make a list whose length is to be known.
         is_same = not isinstance(iterable, Ref) or builder.state.heap.get(iterable.id) is contents
-        if is_same and not _has_grown(entry, builder.state):
+        if is_same and not _has_grown(heap, builder.state.heap):
             return True
     except DifferentiationError:
         # What the body needs to know beforehand it knows where the loop is unrolled.
         pass
-    builder.state = entry
-    del builder.block.statements[mark:]
+    take_back()
     return False
 
 
-def _has_grown(before: State, after: State) -> bool:
+def _has_grown(before: dict[int, HeapObject], after: dict[int, HeapObject]) -> bool:
     """Whether a list of known length has one that is known only at run time now."""
     return any(
-        isinstance(contents, ListObject) and isinstance(after.heap.get(key), DynamicList)
-        for key, contents in before.heap.items()
+        isinstance(contents, ListObject) and isinstance(after.get(key), DynamicList)
+        for key, contents in before.items()
     )
 
 
@@ -250,8 +260,7 @@ def _run_range(builder: Builder, run_: _Run, flag: str | None) -> None:
     values = run_.values
     if values is not None and len(values) == 0:
         return
-    entry = builder.state.copy()
-    mark = len(builder.block.statements)
+    take_back = builder.checkpoint()
     try:
         if flag is None:
             _counted(builder, run_)
@@ -261,8 +270,7 @@ def _run_range(builder: Builder, run_: _Run, flag: str | None) -> None:
         if need.loop != run_.id:
             raise
         assert values is not None
-        builder.state = entry
-        del builder.block.statements[mark:]
+        take_back()
         items = [functools.partial(run_.plan.at, ir.Const(value, INT64)) for value in values]
         _unroll(builder, items, run_.body, flag, run_.node)
 

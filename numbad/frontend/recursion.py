@@ -104,8 +104,7 @@ def guarded(
     node: ast.AST | None,
 ) -> Value:
     """Inline a call; if it turns out to be recursive, make a function of it and invoke that."""
-    state = builder.state.copy()
-    mark = len(builder.block.statements)
+    take_back = builder.checkpoint()
     context = (builder.block, len(builder.call_stack), len(builder.active_loops))
     try:
         return inline()
@@ -115,8 +114,7 @@ def guarded(
     builder.block = context[0]
     del builder.call_stack[context[1] :]
     del builder.active_loops[context[2] :]
-    builder.state = state
-    del builder.block.statements[mark:]
+    take_back()
     recursive = _make(builder, key, code, parent, bound, node)
     return invoke(builder, recursive, bound, node)
 

@@ -15,7 +15,8 @@ from numbad.ir.types import BOOL, INT64, Array, Scalar, is_integer
 if TYPE_CHECKING:
     from numbad.frontend.builder import Builder
 
-_LEAST = 17
+LEAST = 17
+"""Fewer items than these are better unrolled."""
 
 
 def as_indexed(builder: Builder, items: Sequence[Value]) -> Indexed | None:
@@ -23,8 +24,6 @@ def as_indexed(builder: Builder, items: Sequence[Value]) -> Indexed | None:
 
     The item at a position that is a constant is the item itself.
     """
-    if len(items) < _LEAST:
-        return None
     rows = [_parts(item) for item in items]
     are_tuples = [_is_plain_tuple(item) for item in items]
     if len(set(map(len, rows))) != 1 or len(set(are_tuples)) != 1 or not rows[0]:

@@ -73,20 +73,17 @@ def run(
                 is_dead = True
         return [before, block], is_dead, condition
 
-    start = builder.state.copy()
-    mark = len(builder.block.statements)
+    take_back = builder.checkpoint()
     result: Result = Carrying(builder, names, node).run(walk)
     if not result.blocks:
         return
     if changes:
         # What the test binds must reach the body: test inside the loop, with a flag.
-        builder.state = start
-        del builder.block.statements[mark:]
+        take_back()
         run_with_flag(builder, test, body, node, names)
         return
     if isinstance(condition[0], ir.Const) and not condition[0].value:
-        builder.state = start
-        del builder.block.statements[mark:]
+        take_back()
         return
     before, block = result.blocks
     builder.emit(ir.While(result.carried, before.block(), condition[0], block.block(), origin))
