@@ -62,6 +62,7 @@ from numbad.transform.products import accumulate_products
 from numbad.transform.progress import with_progress
 from numbad.transform.reverse import joint, reverse, split, without_unused_callees
 from numbad.transform.simplify import simplify_program
+from numbad.transform.sums import free_sums
 from numbad.transform.unread import drop_unread_stores
 from numbad.transform.versions import version_broadcasts
 from numbad.transform.workspace import reuse_memory
@@ -210,6 +211,7 @@ def _gradient(request: Request, built: Built) -> Compilation:
         request,
         built,
         program,
+        primal=len(function.results),
         reporting=reporting,
         differentiated=wrt,
         active=tuple(c is not None for c in reversed_.cotangents),
@@ -231,7 +233,7 @@ def _pullback(request: Request, built: Built) -> Compilation:
     parts = split(reversed_, _name(built, "pullback"))
     if parts is not None:
         forward_half, backward_half = parts
-        backward = _finish(request, built, backward_half)
+        backward = _finish(request, built, backward_half, primal=0)
         return _finish(request, built, forward_half, backward=backward, **facts)
     # Tapes of unknown length stay inside compiled code: the primal runs now, and each call of the
     # pullback runs both sweeps on a copy of the arguments as they were.
@@ -242,7 +244,9 @@ def _pullback(request: Request, built: Built) -> Compilation:
             why="It has a loop of unknown length or recursion, so its pullback runs it again.",
             remedy="Use `gradient`, which runs it once, or draw the numbers outside.",
         )
-    replay = _finish(request, built, joint(reversed_, _name(built, "pullback")))
+    replayed = joint(reversed_, _name(built, "pullback"))
+    count = len(reversed_.program.entry.results)
+    replay = _finish(request, built, replayed, primal=count)
     return _finish(request, built, built.program, replay=replay, **facts)
 
 
@@ -421,8 +425,16 @@ def _sparse(request: Request, built: Built) -> Compilation:
     return _finish(request, built, made, **facts)
 
 
-def _finish(request: Request, built: Built, program: ir.Program, **facts: Any) -> Compilation:
-    program = _executable(_checked(program))
+def _finish(
+    request: Request,
+    built: Built,
+    program: ir.Program,
+    *,
+    primal: int | None = None,
+    **facts: Any,
+) -> Compilation:
+    """Emit and load a program, of whose results the first ``primal`` (all) are the primal's."""
+    program = _executable(_checked(program), primal)
     options = _options(built.options)
     emitted = emit_module(
         program,
@@ -444,15 +456,18 @@ def _finish(request: Request, built: Built, program: ir.Program, **facts: Any) -
     )
 
 
-def _executable(program: ir.Program) -> ir.Program:
-    """Leave out what only transforms need, and place products and broadcasting loops.
+def _executable(program: ir.Program, primal: int | None) -> ir.Program:
+    """Leave out what only transforms need, and place products, sums and broadcasting loops.
 
     Left out are the derivatives that functions carry, what only these invoke, and barriers.
     """
     callees = {
         name: _placed(replace(callee, custom=None)) for name, callee in program.callees.items()
     }
-    return without_unused_callees(ir.Program(_placed(program.entry), callees))
+    entry = _placed(program.entry)
+    if primal is not None:
+        entry = free_sums(entry, primal)
+    return without_unused_callees(ir.Program(entry, callees))
 
 
 def _placed(function: ir.Function) -> ir.Function:

@@ -159,6 +159,35 @@ _register_absorbing(absorb, False)
 _register_absorbing(absorb_both, True)
 
 
+def add_unordered(total: Any, term: Any) -> Any:
+    """Sum of two real numbers; several such sums in a row may be done in any order.
+
+    A loop that adds to a total in this way can be vectorised. Sums that are written with ``+`` are
+    done in the order in which they are written.
+
+    Examples
+    --------
+    >>> add_unordered(1.0, 2.0)
+    3.0
+    """
+    return total + term
+
+
+@type_callable(add_unordered)
+def _type_add_unordered(context: Any) -> Any:
+    def typer(total: types.Type, term: types.Type) -> Any:
+        if not (isinstance(total, types.Float) and isinstance(term, types.Float | types.Integer)):
+            return None
+        return context.unify_types(total, _inexact(term))
+
+    return typer
+
+
+@lower_builtin(add_unordered, types.Float, types.Number)
+def _lower_add_unordered(context: Any, builder: Any, signature: Signature, args: Any) -> Any:
+    return builder.fadd(*_operands(context, builder, signature, args), flags=("reassoc",))
+
+
 def sign(x: Any) -> Any:
     """-1, 0 or 1; 0 for NaN.
 

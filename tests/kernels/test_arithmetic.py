@@ -9,7 +9,7 @@ import pytest
 from numba import njit
 
 import numbad
-from numbad.kernels.arithmetic import divide, sign
+from numbad.kernels.arithmetic import add_unordered, divide, sign
 
 
 @njit
@@ -82,3 +82,30 @@ def test_an_absolute_value_that_is_not_used_leaves_no_nan(engine: str) -> None:
     slopes = np.sign(x - 1) / (x + 1) - np.abs(x - 1) / (x + 1) ** 2
     np.testing.assert_allclose(found[0], np.nan_to_num(slopes), rtol=1e-12)
     assert found[1] == pytest.approx(np.nansum(-np.abs(x - 1) / (x + 1) ** 2), rel=1e-12)
+
+
+@njit
+def total(x, start):
+    s = start
+    for i in range(x.size):
+        s = add_unordered(s, x[i])
+    return s
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_sum_in_any_order(dtype) -> None:
+    x = np.random.default_rng(3).integers(-100, 100, 1000).astype(dtype)
+    found = total(x, dtype(2))
+    assert found == x.sum() + 2
+    assert total.nopython_signatures[-1].return_type.name == np.dtype(dtype).name
+    assert total.py_func(x, dtype(2)) == found
+
+
+def test_types_of_sums_in_any_order() -> None:
+    @njit
+    def add(a, b):
+        return add_unordered(a, b)
+
+    for left, right in [(np.float32, np.float64), (np.float32, np.int64), (np.float64, np.float32)]:
+        add(left(1), right(2))
+        assert str(add.nopython_signatures[-1].return_type) == "float64"

@@ -1,0 +1,178 @@
+"""Sums of cotangents in any order, so that their loops are vectorised.
+
+LLVM adds floating-point numbers in the order that is written, hence one by one. The cotangent of a
+number that a loop reads in each iteration is such a sum:
+
+    for i in range(n):
+        x_bar[i] = 2.0 * w * t_bar[i]
+        w_bar += x[i] * t_bar[i]
+
+Where only derivatives depend on a sum, its additions become ``add_unordered``, which may be done in
+any order, for several iterations at once. What the primal returns, and what decides about the
+course of the program, is added as it was written. It is for programs that are emitted next.
+"""
+
+from __future__ import annotations
+
+import operator
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import replace
+
+import numpy as np
+
+from numbad.analysis.memory import Memory
+from numbad.analysis.regions import analyse as analyse_regions
+from numbad.analysis.regions import trip_constant
+from numbad.ir import nodes as ir
+from numbad.ir import visit
+from numbad.ir.build import BlockBuilder, Fresh
+from numbad.ir.types import REALS, is_integer
+from numbad.kernels.arithmetic import add_unordered, divide, sign
+from numbad.kernels.vector_math import vectorised
+from numbad.transform import arith
+from numbad.transform.costs import is_cheap
+from numbad.transform.exact import Exact
+
+# Below this, one vector of the widest kind would hardly be filled.
+_FEWEST_TRIPS = 16
+_PLAIN = (divide, sign, np.sqrt)
+
+
+def free_sums(function: ir.Function, primal: int) -> ir.Function:
+    """Return the function with sums in any order where none of its first results depends on them.
+
+    Parameters
+    ----------
+    function : ir.Function
+        A finished program's entry.
+    primal : int
+        How many of its results are the primal's, which are computed exactly as written.
+
+    Returns
+    -------
+    ir.Function
+        The same program up to the rounding of its other results.
+    """
+    loops = [
+        statement
+        for statement in visit.walk(function.body)
+        if isinstance(statement, ir.For) and _is_vectorisable(statement)
+    ]
+    if not loops:
+        return function
+    uses = _count_uses(function)
+    found = {id(loop): chains for loop in loops if (chains := _chains(loop, uses)) is not None}
+    if not found:
+        return function
+    regions = analyse_regions(function.body, function.params)
+    memory = Memory(regions, function.params, function.results)
+    exact = Exact(function, memory, function.results[:primal])
+    chosen = {
+        loop: {step.target for step in chains}
+        for loop, chains in found.items()
+        if not any(step.target in exact for step in chains)
+    }
+    if not chosen:
+        return function
+    fresh = Fresh(visit.first_free_id(function))
+    return replace(function, body=_rewritten(function.body, chosen, fresh))
+
+
+def _is_vectorisable(loop: ir.For) -> bool:
+    """Whether nothing but its sums keeps LLVM from running several iterations at once."""
+    if not any(item.inner.type in REALS for item in loop.carried):
+        return False
+    if any(not (item.inner.type in REALS or is_integer(item.inner.type)) for item in loop.carried):
+        return False
+    trips = trip_constant(loop)
+    if trips is not None and trips < _FEWEST_TRIPS:
+        return False
+    inside = visit.defined_vars((loop,))
+    return all(_is_simple(statement, inside) for statement in loop.body)
+
+
+def _is_simple(statement: ir.Stmt, inside: set[ir.Var]) -> bool:
+    match statement:
+        case ir.Let(_, ir.Load() | ir.Select() | ir.Cast() | ir.Shape()):
+            return True
+        case ir.Let(_, ir.Call(operator.truediv, (_, divisor))):
+            # Python's division by zero is an error, which is looked for in each iteration.
+            return divisor not in inside
+        case ir.Let(_, ir.Call(operator.pow, (_, exponent))):
+            return isinstance(exponent, ir.Const)
+        case ir.Let(_, ir.Call(fn, _, ())):
+            return is_cheap(fn) or fn in _PLAIN or vectorised(fn) is not None
+        case ir.Store() | ir.Accumulate():
+            return True
+        case _:
+            return False
+
+
+def _count_uses(function: ir.Function) -> Counter[ir.Operand]:
+    uses: Counter[ir.Operand] = Counter(function.results)
+    for statement in visit.walk(function.body):
+        uses.update(visit.operands(statement))
+        uses.update(visit.region_results(statement))
+    return uses
+
+
+def _chains(loop: ir.For, uses: Counter[ir.Operand]) -> list[ir.Let] | None:
+    """Return the additions by which the numbers that a loop carries grow; None if one does not."""
+    adding: dict[ir.Operand, ir.Let] = {}
+    for statement in loop.body:
+        if isinstance(statement, ir.Let):
+            adding |= {each: statement for each in _subtotals(statement) if uses[each] == 1}
+    found: list[ir.Let] = []
+    for item in loop.carried:
+        if item.inner.type not in REALS:
+            continue
+        current: ir.Operand = item.inner
+        if uses[item.next] != 1 or item.next == current:
+            return None
+        while current != item.next:
+            if current not in adding:
+                return None
+            found.append(adding[current])
+            current = adding[current].target
+    return found
+
+
+def _subtotals(let: ir.Let) -> Iterator[ir.Operand]:
+    """Yield what a statement may add something to."""
+    match let:
+        case ir.Let(target, ir.Call(operator.add, (left, right), ())):
+            yield from (each for each in (left, right) if each.type == target.type)
+        case ir.Let(target, ir.Call(operator.sub, (left, _), ())) if left.type == target.type:
+            yield left
+        case _:
+            pass
+
+
+def _rewritten(block: ir.Block, chosen: dict[int, set[ir.Var]], fresh: Fresh) -> ir.Block:
+    out: list[ir.Stmt] = []
+    for statement in block:
+        if isinstance(statement, ir.For) and id(statement) in chosen:
+            body = _freed(statement.body, chosen[id(statement)], fresh)
+            out.append(replace(statement, body=body))
+        else:
+            out.append(
+                visit.with_regions(statement, lambda _, inner: _rewritten(inner, chosen, fresh))
+            )
+    return tuple(out)
+
+
+def _freed(block: ir.Block, sums: set[ir.Var], fresh: Fresh) -> ir.Block:
+    """Return the body of a loop with other additions for these values."""
+    out = BlockBuilder(fresh)
+    for statement in block:
+        out.origin = statement.origin
+        match statement:
+            case ir.Let(target, ir.Call(operator.sub, (left, right))) if target in sums:
+                terms = (left, arith.negate(out, right))
+                out.let_existing(target, ir.Call(add_unordered, terms))
+            case ir.Let(target, ir.Call(_, terms)) if target in sums:
+                out.let_existing(target, ir.Call(add_unordered, terms))
+            case _:
+                out.emit(statement)
+    return out.block()
