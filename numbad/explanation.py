@@ -12,11 +12,13 @@ import numpy as np
 
 from numbad import calls, numba_bridge
 from numbad.analysis.regions import Region
+from numbad.analysis.stepping import Cycle
 from numbad.compilation import Compilation, Request
 from numbad.formulas import Formulas
 from numbad.ir import nodes as ir
+from numbad.ir import visit
 from numbad.ir.origin import Origin
-from numbad.ir.types import Lanes, Scalar, Type, is_inexact, is_memory
+from numbad.ir.types import Array, Lanes, Scalar, Type, is_inexact, is_memory
 from numbad.structure import describe
 from numbad.transform.costs import DEAR
 from numbad.transform.observe import Decisions, decisions
@@ -227,6 +229,8 @@ class _Report:
         self.formulas = Formulas(made.regions)
         self.notes: dict[tuple[str, int], list[Note]] = {}
         self.tape: list[TapePart] = []
+        own = visit.walk(made.function.body)
+        self._own_loops = {loop.index for loop in own if isinstance(loop, ir.For)}
         self._undone = {
             var for store, var in made.overwritten.items() if store in made.plan.restored
         }
@@ -245,6 +249,8 @@ class _Report:
                 self._recorded(var, statement, origin)
             elif var in self.made.plan.recomputed:
                 self._recomputed(var, statement, origin)
+        for cycle in self.made.kept:
+            self._kept(cycle)
 
     def _note(self, origin: Origin, kind: str, text: str) -> None:
         notes = self.notes.setdefault((origin.file, origin.line), [])
@@ -253,6 +259,8 @@ class _Report:
 
     def _loop(self, statement: ir.For | ir.While, region: Region) -> None:
         if statement.origin is None or region.owner is not statement:
+            return
+        if isinstance(statement, ir.For) and statement.index not in self._own_loops:
             return
         if isinstance(statement, ir.While):
             text = "loop of unknown length: run backwards with a count"
@@ -284,6 +292,25 @@ class _Report:
                 reason = "that takes less than recording what it is computed from"
         self._note(origin, "recorded", f"{name} is recorded: {reason}")
         self._place(var, name)
+
+    def _kept(self, cycle: Cycle) -> None:
+        """Tell of the slots of arrays that a loop exchanges."""
+        loop = cycle.region.block[cycle.position]
+        assert isinstance(loop, ir.For)
+        names = " and ".join(item.inner.name or "an array" for item in cycle.items)
+        if loop.origin is not None:
+            text = f"the states of {names} stay in slots, one per iteration and {len(cycle.items)}"
+            self._note(loop.origin, "kept", text)
+        assert isinstance(cycle.written.type, Array)
+        size = _size(cycle.written.type.dtype)
+        trips, total = self.formulas.trips(loop), self.formulas.trips_number(loop, self.values)
+        total = None if total is None else size * (total + len(cycle.items))
+        factors = [str(size), f"({trips} + {len(cycle.items)})"]
+        for extent in cycle.extents:
+            factors.append(self.formulas.text(extent))
+            length = self.formulas.number(extent, self.values)
+            total = None if total is None or length is None else total * length
+        self.tape.append(TapePart(names, " * ".join(factors), total))
 
     def _place(self, var: ir.Var, name: str) -> None:
         loops = self.made.regions.region_of[var].loops

@@ -135,7 +135,7 @@ class Memory:
 
         Two allocations do not overlap, nor do the buffers that a loop only swaps or rotates.
         """
-        first, second = self._base(first), self._base(second)
+        first, second = self.chain(first)[-1], self.chain(second)[-1]
         if first == second:
             return False
         if self.of(first) is not self.of(second):
@@ -160,9 +160,11 @@ class Memory:
             for other in inits[number + 1 :]
         )
 
-    def _base(self, var: ir.Var) -> ir.Var:
+    def chain(self, var: ir.Var) -> list[ir.Var]:
+        """Return a reference, then what it is a view of, and what that is a view of, ..."""
+        found = [var]
         while True:
-            match self._regions.definition.get(var):
+            match self._regions.definition.get(found[-1]):
                 case ir.Let(
                     _,
                     ir.Subview(array)
@@ -170,9 +172,9 @@ class Memory:
                     | ir.Component(array)
                     | ir.Reshape(array),
                 ):
-                    var = array
+                    found.append(array)
                 case _:
-                    return var
+                    return found
 
     def _is_allocated(self, var: ir.Var) -> bool:
         statement = self._regions.definition.get(var)

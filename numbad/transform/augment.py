@@ -27,9 +27,10 @@ import numpy as np
 from numbad.analysis.activity import Activity
 from numbad.analysis.memory import AliasClass
 from numbad.analysis.regions import Region, Regions
+from numbad.analysis.stepping import Cycle
 from numbad.ir import nodes as ir
 from numbad.ir import visit
-from numbad.ir.build import BlockBuilder, Fresh
+from numbad.ir.build import BlockBuilder
 from numbad.ir.types import (
     INT64,
     Array,
@@ -44,7 +45,9 @@ from numbad.ir.types import (
 from numbad.transform import arith, custom
 from numbad.transform.custom import CustomCall
 from numbad.transform.derivatives import RESULT
-from numbad.transform.pairs import Pair, Pairs, forward_type
+from numbad.transform.pairs import Pair, Pairs, Request, forward_type
+from numbad.transform.slots import open_slots
+from numbad.transform.tape import counter
 
 
 @dataclass(eq=False)
@@ -74,6 +77,7 @@ class Augmented:
     old_value: dict[int, ir.Var] = field(default_factory=dict)
     tuple_shadows: dict[ir.Var, tuple[ir.Var | None, ...]] = field(default_factory=dict)
     tape_lists: tuple[ir.Var, ...] = ()
+    complete: set[ir.Var] = field(default_factory=set)
 
 
 def shadow_type(type_: Type) -> Type:
@@ -88,44 +92,38 @@ def shadow_type(type_: Type) -> Type:
 
 
 def augment(
-    function: ir.Function,
-    regions: Regions,
-    activity: Activity,
-    fresh: Fresh,
-    pairs: Pairs,
-    tape_lists: tuple[ir.Var, ...],
-    shadows: dict[ir.Var, ir.Var],
+    request: Request, regions: Regions, activity: Activity, pairs: Pairs, cycles: list[Cycle]
 ) -> Augmented:
     """Return the augmented body of a function (see the module's text).
 
-    ``shadows`` are those of parameters that the caller passes in; ``tape_lists`` go to the forward
-    functions that are invoked.
+    The states of ``cycles`` are kept in slots.
     """
-    return _Augmenter(regions, activity, fresh, pairs, tape_lists, shadows).run(function)
+    return _Augmenter(request, regions, activity, pairs, cycles).run(request.function)
 
 
 class _Augmenter:
     def __init__(
         self,
+        request: Request,
         regions: Regions,
         activity: Activity,
-        fresh: Fresh,
         pairs: Pairs,
-        tape_lists: tuple[ir.Var, ...],
-        shadows: dict[ir.Var, ir.Var],
+        cycles: list[Cycle],
     ) -> None:
+        self.cycles = cycles
+        self.earlier: dict[ir.Var, ir.Var] = {}
         self.regions = regions
         self.activity = activity
-        self.fresh = fresh
+        self.fresh = request.fresh
         self.pairs = pairs
-        self.tape_lists = tape_lists
-        self.passed_shadows = shadows
+        self.tape_lists = request.tape_lists
+        self.passed_shadows = request.shadows or {}
         # Functions that are invoked may change the length of a list: then its shadow grows and
         # shrinks along with it. Otherwise it is made in the backward sweep.
         self._mirrors_lists = bool(pairs.program.callees)
         self.tuple_shadows: dict[tuple[ir.Operand, int], ir.Var] = {}
         self._restorable: dict[AliasClass, bool] = {}
-        self.result = Augmented((), shadow=dict(shadows), tape_lists=tape_lists)
+        self.result = Augmented((), shadow=dict(self.passed_shadows), tape_lists=request.tape_lists)
 
     def run(self, function: ir.Function) -> Augmented:
         block = BlockBuilder(self.fresh)
@@ -189,6 +187,8 @@ class _Augmenter:
         self, region: Region, position: int, statement: ir.Stmt, block: BlockBuilder
     ) -> None:
         match statement:
+            case ir.Let(target, ir.Load() as load) if target in self.earlier:
+                block.emit(replace(statement, expr=replace(load, array=self.earlier[target])))
             case ir.Let(target, ir.Invoke(differentiable=positions)) if positions is not None:
                 self._custom(region, position, statement, block)
             case ir.Let(target, ir.Invoke(name, args, None)) if any(
@@ -231,12 +231,8 @@ class _Augmenter:
                 block.emit(statement)
             case ir.Effect() | ir.Raise():
                 block.emit(statement)
-            case ir.For(carried=carried):
-                inners = self._carried_inners(carried)
-                new_body = self._block(region, position, "body")
-                block.emit(
-                    replace(statement, carried=self._carried(carried, inners), body=new_body)
-                )
+            case ir.For():
+                self._for(region, position, statement, block)
             case ir.While():
                 block.emit(self._counted(region, position, statement))
             case ir.If(merges=merges):
@@ -256,6 +252,29 @@ class _Augmenter:
                 )
             case _:
                 assert_never(statement)
+
+    def _for(self, region: Region, position: int, loop: ir.For, block: BlockBuilder) -> None:
+        """Augment a loop; its states go to slots where that was asked for."""
+        here = [c for c in self.cycles if c.region is region and c.position == position]
+        opened = [open_slots(cycle, loop, block) for cycle in here]
+        inners = self._carried_inners(loop.carried)
+        body = BlockBuilder(self.fresh)
+        body.origin = loop.origin
+        if opened:
+            count = counter(body, loop.index, loop.start, loop.step)
+            for slots in opened:
+                slots.enter(body, count)
+                self.earlier |= dict.fromkeys(slots.cycle.earlier, slots.old)
+                if slots.cycle.written in inners:
+                    self.result.shadow[slots.old] = inners[slots.cycle.written]
+        self._statements(self.regions.child(region, position, "body"), body)
+        carried = self._carried(loop.carried, inners)
+        in_slots = {item.inner for slots in opened for item in slots.cycle.items}
+        carried = tuple(item for item in carried if item.inner not in in_slots)
+        block.emit(replace(loop, carried=carried, body=body.block()))
+        for slots in opened:
+            slots.leave(block)
+            self.result.complete.update(slots.complete())
 
     def _counted(self, region: Region, position: int, loop: ir.While) -> ir.While:
         """Return the loop with a counter of its iterations."""
@@ -283,6 +302,7 @@ class _Augmenter:
             assert home is not None
             self._restorable[found] = (
                 not found.external
+                and all(found is not self.activity.memory.of(c.written) for c in self.cycles)
                 and isinstance(array.type, Array)
                 and isinstance(array.type.dtype, Scalar)
                 and all(isinstance(a.statement, ir.Store | ir.Accumulate) for a in found.writes)

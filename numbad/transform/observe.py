@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from numbad.analysis.activity import Activity
 from numbad.analysis.regions import Region, Regions
+from numbad.analysis.stepping import Cycle
 from numbad.ir import nodes as ir
 
 if TYPE_CHECKING:
@@ -34,6 +35,8 @@ class Decisions:
         Which primal values are recorded, which recomputed, which stores undone.
     overwritten
         For each store that may have to be undone, by identity, the value that it overwrites.
+    kept
+        Arrays that loops exchange, whose states stay in slots.
     fused
         Bodies of the loops whose backward part runs in the same pass.
     recipe
@@ -47,6 +50,7 @@ class Decisions:
     activity: Activity
     plan: Plan
     overwritten: dict[int, ir.Var]
+    kept: tuple[Cycle, ...]
     fused: frozenset[Region]
     recipe: Callable[[ir.Var], Recipe | None]
     rectangular: Callable[[tuple[Region, ...]], bool]

@@ -30,7 +30,7 @@ from numbad.transform import arith
 if TYPE_CHECKING:
     from numbad.analysis.activity import DifferentiableArguments
     from numbad.transform.backward import BackwardSweep
-    from numbad.transform.reverse import Sweeps
+    from numbad.transform.sweeps import Sweeps
     from numbad.transform.values import Scope
 
     Seeding = Callable[[BackwardSweep, Scope], None]

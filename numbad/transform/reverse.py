@@ -4,48 +4,38 @@
 invokes; ``joint`` puts the sweeps together in one function. Everything is ordinary IR, so that it
 can be differentiated again.
 
-The steps for each function: simplify; find alias classes and activity; add shadows (``augment``);
-run the backward sweep once to see which primal values it asks for; plan where they come from
-(``schedule``); add the recording to the forward sweep (``tape``); run the backward sweep for good.
+Functions are simplified first; ``sweeps`` reverses one; what comes out is improved and simplified.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import partial
 
 import numpy as np
 
-from numbad.analysis import activity as activity_analysis
 from numbad.analysis.memory import AliasClass, Memory
-from numbad.analysis.regions import Region, Regions
 from numbad.analysis.regions import analyse as analyse_regions
 from numbad.ir import nodes as ir
 from numbad.ir import visit
 from numbad.ir.build import BlockBuilder, Fresh
 from numbad.ir.types import Array, Scalar, is_memory, tangent_type
-from numbad.transform import arith, observe
+from numbad.transform import arith
 from numbad.transform.accumulations import improve_accumulations
 from numbad.transform.arrays import add_into
-from numbad.transform.augment import Augmented, augment
 from numbad.transform.backward import BackwardSweep
 from numbad.transform.branches import join_branches
 from numbad.transform.chains import optimised
 from numbad.transform.cleared import join_cleared
 from numbad.transform.derivatives import Derivatives
 from numbad.transform.first_writes import store_first_writes
-from numbad.transform.fuse import Fusion, Place, candidates, clear_marks, loops_behind
 from numbad.transform.induction import eliminate_inductions
 from numbad.transform.pairs import Pairs, Request
 from numbad.transform.products import store_products
-from numbad.transform.schedule import Scheduler
 from numbad.transform.simplify import simplify_program
-from numbad.transform.tape import Tape
+from numbad.transform.sweeps import sweeps
 from numbad.transform.unread import drop_unread_stores
-from numbad.transform.values import Demands, PlannedValues, Scope
-
-Values = Demands | PlannedValues
+from numbad.transform.values import Scope
 
 
 @dataclass(frozen=True)
@@ -151,234 +141,6 @@ def _reverse_entry(
         for seed, result in zip(seeds, function.results, strict=True)
     )
     return Reversed(program, creation + found.forward, found.backward, active, found.cotangents, {})
-
-
-@dataclass(frozen=True)
-class Sweeps:
-    """Forward and backward sweep of one function body, and the cotangents of its inputs."""
-
-    function: ir.Function
-    forward: ir.Block
-    backward: ir.Block
-    cotangents: tuple[ir.Operand | None, ...]
-    activity: activity_analysis.Activity
-    augmented: Augmented
-    fresh: Fresh = field(repr=False)
-
-
-def sweeps(
-    request: Request,
-    derivatives: Derivatives,
-    pairs: Pairs,
-    *,
-    tape_purpose: str = "tape",
-    fuse: bool = False,
-) -> Sweeps:
-    """Return the sweeps of a function."""
-    function, inputs, fresh = request.function, request.inputs, request.fresh
-    shadows, tape_lists = request.shadows or {}, request.tape_lists
-    plain = analyse_regions(function.body, function.params)
-    activity = activity_analysis.analyse(
-        function.body,
-        Memory(plain, function.params, function.results),
-        inputs,
-        request.outputs,
-        derivatives.differentiable,
-        steep=activity_analysis.Steep(
-            derivatives.steep_arguments, _steep_outside(request, derivatives, pairs)
-        ),
-        influence=pairs.influence(derivatives.differentiable),
-    )
-    augmented = augment(function, plain, activity, fresh, pairs, tape_lists, shadows)
-    params = function.params + tuple(shadows.values()) + tape_lists
-    regions = analyse_regions(augmented.block, params)
-    memory = Memory(regions, params, function.results)
-
-    def sweep(values: Values, tape: Tape, fusions: dict[Region, Fusion]) -> _Emission:
-        run = BackwardSweep(augmented, regions, activity, derivatives, values)
-        emission = _Emission(regions, run, tape, fusions, fresh)
-        emission.emit(request.seeding, inputs)
-        return emission
-
-    keeps_shadows = request.shadows is not None
-    refused: frozenset[Place] = frozenset()
-    overwritten = frozenset(augmented.old_value.values())
-    while True:
-        clear_marks(regions.root)
-        fusions = candidates(regions, memory, refused, overwritten) if fuse else {}
-        trial = Demands(regions)
-        found = sweep(trial, Tape(regions, set(), fresh), fusions)
-        if not found.not_fusible:
-            break
-        refused |= found.not_fusible
-    scheduler = Scheduler(
-        regions,
-        memory,
-        derivatives,
-        augmented.old_value,
-        shadows=frozenset(augmented.shadow.values()),
-        keeps_shadows=keeps_shadows,
-    )
-    plan = scheduler.plan(
-        {var: place for var, place in trial.asked.items() if var in regions.region_of}
-    )
-    purpose = "user" if keeps_shadows else tape_purpose
-    tape = Tape(regions, plan.recorded, fresh, purpose=purpose)
-    made = sweep(PlannedValues(regions, plan.recomputed, plan.restored, tape), tape, fusions)
-    observe.tell(
-        observe.Decisions(
-            function,
-            regions,
-            activity,
-            plan,
-            augmented.old_value,
-            frozenset(
-                region.children[position, "body"]
-                for region, fusion in fusions.items()
-                for position in fusion.loops
-            ),
-            scheduler.recipe,
-            tape.is_rectangular,
-        )
-    )
-    return Sweeps(
-        function,
-        made.forward.block(),
-        made.backward.block(),
-        made.cotangents,
-        activity,
-        augmented,
-        fresh,
-    )
-
-
-def _steep_outside(request: Request, derivatives: Derivatives, pairs: Pairs) -> list[ir.Operand]:
-    """Values that reach steep functions in other functions of the program, for all we know."""
-    function = request.function
-    passed: list[ir.Operand] = []
-    for statement in visit.walk(function.body):
-        if isinstance(statement, ir.Let) and isinstance(statement.expr, ir.Invoke):
-            passed.extend(statement.expr.args)
-    if request.shadows is not None:
-        passed += [*function.results, *function.params]
-    return passed if passed and pairs.is_steep(derivatives.steep_arguments) else []
-
-
-class _Emission:
-    """The forward sweep, and behind it the backward sweep with the fused loops."""
-
-    def __init__(
-        self,
-        regions: Regions,
-        run: BackwardSweep,
-        tape: Tape,
-        fusions: dict[Region, Fusion],
-        fresh: Fresh,
-    ) -> None:
-        self.regions = regions
-        self.run = run
-        self.tape = tape
-        self.fusions = fusions
-        self.forward = BlockBuilder(fresh)
-        self.backward = BlockBuilder(fresh)
-        self.cotangents: tuple[ir.Operand | None, ...] = ()
-        self.not_fusible: frozenset[Place] = frozenset()
-        run.late = {
-            var
-            for region, fusion in fusions.items()
-            for position in fusion.loops + fusion.tail
-            for var in visit.definitions(region.block[position])
-        }
-
-    def emit(self, seeding: Callable[[BackwardSweep, Scope], None], inputs: list[ir.Var]) -> None:
-        """Emit both sweeps."""
-        self.tape.create(self.forward)
-        scope = Scope(self.regions.root, self.backward)
-        self.run.values.scopes.append(scope)
-        self._region(scope, self.forward, lambda: seeding(self.run, scope))
-        self.cotangents = tuple(_input_cotangent(self.run, var) for var in inputs)
-        self.run.values.scopes.pop()
-
-    def _region(self, scope: Scope, forward: BlockBuilder, seeding: Callable[[], None]) -> None:
-        """Emit the forward sweep of a joint region into ``forward``, then reverse it.
-
-        The adjoint of what waits for fused loops (the tail) runs in two parts: before the loops
-        what leads to the cotangents of their results, behind them the rest, which may need the
-        results themselves.
-        """
-        region, run = scope.region, self.run
-        fusion = self.fusions.get(region, Fusion())
-        late = {*fusion.loops, *fusion.tail}
-        for position in range(len(region.block)):
-            if position not in late:
-                self.tape.forward_statement(region, position, forward)
-        run.values.enter_region(scope)
-        seeding()
-        waiting = {var for position in late for var in visit.definitions(region.block[position])}
-        arriving: dict[int, ir.Operand] = {}
-        outer_accepts = run.accepts
-        run.accepts = lambda var: var in waiting
-        for position in reversed(fusion.tail):
-            (target,) = visit.definitions(region.block[position])
-            if target in run.cotangents:
-                arriving[position] = run.cotangents[target]
-            run.statement(position, scope)
-        self._check_tail(region, late)
-        run.accepts = outer_accepts
-        for position in fusion.loops:
-            self._fused(position, scope)
-        for position in fusion.tail:
-            self.tape.forward_statement(region, position, scope.block)
-        run.accepts = lambda var: var not in waiting
-        for position in reversed(fusion.tail):
-            (target,) = visit.definitions(region.block[position])
-            if position in arriving:
-                run.cotangents[target] = arriving[position]
-            run.statement(position, scope)
-        run.accepts = outer_accepts
-        for position in reversed(range(len(region.block))):
-            if position not in late:
-                run.statement(position, scope)
-
-    def _check_tail(self, region: Region, late: set[int]) -> None:
-        """On the trial run: refuse loops whose cotangents depend on their own results."""
-        if not isinstance(self.run.values, Demands):
-            return
-        for var in self.run.values.asked:
-            if self.regions.region_of.get(var) is region and self.regions.position_of[var] in late:
-                loops = loops_behind(region, self.fusions[region], var)
-                self.not_fusible |= {(region, position) for position in loops}
-
-    def _fused(self, position: int, outer: Scope) -> None:
-        statement = outer.region.block[position]
-        assert isinstance(statement, ir.For)
-        region = self.regions.child(outer.region, position, "body")
-        outer.block.origin = statement.origin
-        inner = Scope(region, outer.block.nested())
-        self.run.values.scopes.append(inner)
-        carried, finals, is_sum = self.run.fused_body(
-            statement.carried,
-            inner,
-            lambda seeding: self._region(inner, inner.block, seeding),
-        )
-        self.run.values.scopes.pop()
-        if not is_sum:
-            self.not_fusible |= {(outer.region, position)}
-        outer.block.emit(
-            replace(statement, carried=statement.carried + carried, body=inner.block.block())
-        )
-        for operand, seed in finals:
-            self.run.accumulate(operand, seed, outer)
-
-
-def _input_cotangent(run: BackwardSweep, var: ir.Var) -> ir.Operand | None:
-    if not run.activity.is_active(var):
-        return None
-    if is_memory(var.type):
-        return run.shadow(var)
-    type_ = tangent_type(var.type)
-    assert type_ is not None
-    return run.cotangents.get(var, arith.zero(type_))
 
 
 def joint(

@@ -82,7 +82,9 @@ class Scheduler:
         *,
         shadows: frozenset[ir.Var] = frozenset(),
         keeps_shadows: bool = False,
+        complete: frozenset[ir.Var] = frozenset(),
     ) -> None:
+        self._complete = complete
         self._shadows = shadows
         self._keeps_shadows = keeps_shadows
         self._old_value = old_value
@@ -362,6 +364,8 @@ class Scheduler:
                 region = self._regions.region_of[var]
                 position = self._regions.position_of[var]
                 if not self._memory.overwritten_after(array, region, position):
+                    return Recipe(0.3, sources)
+                if not self._complete.isdisjoint(self._memory.chain(array)):
                     return Recipe(0.3, sources)
                 found = self._memory.of(array)
                 if var in self._old or not self._can_be_undone(found):
