@@ -52,7 +52,7 @@ def numbad_factory(args: Args) -> Contestant:
                 a[0], a[1], a[2], a[3], a[4], a[5], a[6], a[7], a[8], a[9], a[10],
                 p[0], p[1], p[2], weights[i], features[i, 0], features[i, 1],
             )  # fmt: skip
-            errors[i] = value
+            errors[i, 0], errors[i, 1] = value
             for column in range(15):
                 out[i, 0, column], out[i, 1, column] = partials[column]
         return errors, out
