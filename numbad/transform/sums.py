@@ -105,6 +105,8 @@ def _is_simple(statement: ir.Stmt, inside: set[ir.Var]) -> bool:
             return is_cheap(fn) or fn in _PLAIN or vectorised(fn) is not None
         case ir.Store() | ir.Accumulate():
             return True
+        case ir.If(then=then, orelse=orelse):
+            return all(_is_simple(each, inside) for each in (*then, *orelse))
         case _:
             return False
 

@@ -42,7 +42,19 @@ def single(a, x):
     return np.sum(y * y)
 
 
-PROGRAMS = [outer, differences]
+def conditional(a, x):
+    y = a.copy()
+    for i in range(a.shape[0]):
+        low = x[i]
+        for j in range(a.shape[1]):
+            if y[i, j] > low:
+                y[i, j] = (y[i, j] - low) * y[i, j]
+            else:
+                y[i, j] = 0.5 * y[i, j] * low
+    return np.sum(np.dot(y, y.T))
+
+
+PROGRAMS = [outer, differences, conditional]
 
 
 @pytest.mark.parametrize("f", PROGRAMS)
