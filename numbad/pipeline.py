@@ -388,6 +388,7 @@ def _hessian_product(request: Request, built: Built) -> Compilation:
         request,
         built,
         program,
+        primal=0,
         differentiated=wrt,
         active=tuple(position in gradient.wrt for position in wrt),
         connected=_paths(built.program, wrt, (0,)),

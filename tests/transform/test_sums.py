@@ -95,6 +95,28 @@ def test_compiled_sum_is_exact_where_all_orders_are(rng: np.random.Generator) ->
     assert (x_bar == 2.0 * a @ y).all()
 
 
+def chain(a, x):
+    y = np.empty(a.shape[0])
+    for i in range(a.shape[0]):
+        t = 0.0
+        for j in range(a.shape[1]):
+            t += a[i, j] * x[j]
+        y[i] = t * t * t
+    s = y[-1]
+    for i in range(y.size - 1):
+        s += y[i] * y[i + 1]
+    return s
+
+
+def test_products_with_the_hessian_need_no_value(rng: np.random.Generator) -> None:
+    a, x, v = rng.normal(size=(5, 33)), rng.normal(size=33), rng.normal(size=33)
+    program = calls.compiled(chain, (a, x), {}, "hessian product", (1,)).program
+    assert _count_free(program.entry.body) > 0
+    found = numbad.hvp(lambda x: chain(a, x), x, v)
+    expected = numbad.hessian(lambda x: chain(a, x), x) @ v
+    np.testing.assert_allclose(found, expected, rtol=1e-12, atol=1e-12 * np.abs(expected).max())
+
+
 # --- which sums of a program may be done in any order -----------------------------------------
 
 
@@ -196,7 +218,10 @@ def whole(x):
 
 def _freed(f, *args: object, primal: int) -> int:
     program = calls.compiled(f, args, {}, "primal", (0,)).built.program
-    body = free_sums(program.entry, primal).body
+    return _count_free(free_sums(program.entry, primal).body)
+
+
+def _count_free(body: ir.Block) -> int:
     return sum(
         isinstance(statement, ir.Let)
         and isinstance(statement.expr, ir.Call)
