@@ -156,8 +156,10 @@ def at_least(operand: ir.Operand, bound: int, regions: Regions) -> bool:
         case _:
             return False
     match regions.definition.get(operand):
-        case ir.For(index=index, start=start) as loop if index == operand:
-            return _is_step_one(loop) and at_least(start, bound, regions)
+        case ir.For(index, start, stop, ir.Const(int() as step)) if index == operand:
+            return (
+                at_least(start, bound, regions) if step > 0 else at_least(stop, bound - 1, regions)
+            )
         case ir.Let(_, ir.Call(fn, (left, ir.Const(value)))) if fn is operator.add:
             return isinstance(value, int) and at_least(left, bound - value, regions)
         case ir.Let(_, ir.Call(fn, args)) if fn is max:

@@ -18,7 +18,7 @@ from numbad.emit.needs import RESERVED, name_values
 from numbad.emit.references import References
 from numbad.ir import nodes as ir
 from numbad.ir.types import INT64, is_memory
-from numbad.ir.visit import expr_operands
+from numbad.ir.visit import expr_operands, walk
 
 _INDENT = "    "
 
@@ -241,7 +241,7 @@ class _FunctionPrinter:
         start, stop, step = (self.print.operand(v) for v in (loop.start, loop.stop, loop.step))
         if loop.step != ir.Const(1, INT64):
             return f"{self.references.kernel('loops', 'irange')}({start}, {stop}, {step})"
-        if isinstance(loop.start, ir.Const) and loop.start.value >= 0:
+        if isinstance(loop.start, ir.Const) and loop.start.value >= 0 and not _looks_back(loop):
             return f"range({stop})" if start == "0" else f"range({start}, {stop})"
         return f"{self.references.kernel('loops', 'irange')}({start}, {stop})"
 
@@ -390,6 +390,17 @@ _AUGMENTED = {"add": "+=", "sub": "-=", "mul": "*=", "truediv": "/="}
 def _is_derivative_name(name: str) -> bool:
     base = name.rstrip("0123456789")
     return base.endswith(("_bar", "_dot"))
+
+
+def _looks_back(loop: ir.For) -> bool:
+    """Whether a loop, which does not start at zero, has indices that are behind its own."""
+    return loop.start != ir.Const(0, INT64) and any(
+        isinstance(statement, ir.Let)
+        and isinstance(statement.expr, ir.Call)
+        and statement.expr.fn is operator.sub
+        and statement.expr.args[0] == loop.index
+        for statement in walk(loop.body)
+    )
 
 
 def _ends_in_raise(block: ir.Block) -> bool:

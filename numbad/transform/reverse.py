@@ -29,6 +29,7 @@ from numbad.transform.chains import optimised
 from numbad.transform.cleared import join_cleared
 from numbad.transform.derivatives import Derivatives
 from numbad.transform.first_writes import store_first_writes
+from numbad.transform.gather import gather_stencils
 from numbad.transform.induction import eliminate_inductions
 from numbad.transform.pairs import Pairs, Request
 from numbad.transform.products import store_products
@@ -186,7 +187,8 @@ def _finished(program: ir.Program) -> ir.Program:
 
 
 def _improved(function: ir.Function) -> ir.Function:
-    return drop_unread_stores(join_cleared(improve_accumulations(join_branches(function))))
+    placed = improve_accumulations(gather_stencils(join_branches(function)))
+    return drop_unread_stores(join_cleared(placed))
 
 
 def split(reversed_: Reversed, name: str) -> tuple[ir.Program, ir.Program] | None:
