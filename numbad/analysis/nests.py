@@ -41,6 +41,10 @@ class Place:
     level: int
     offset: int
 
+    def moved(self, distance: int) -> Place:
+        """Return the place farther on."""
+        return Place(self.level, self.offset + distance)
+
 
 @dataclass(frozen=True)
 class Sum:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from numbad import markers
-from numbad.kernels.arithmetic import absorb, absorb_both
+from numbad.kernels.arithmetic import absorb, absorb_both, sign
 
 _CHEAP: frozenset[Any] = frozenset(
     {
@@ -45,6 +45,7 @@ _CHEAP: frozenset[Any] = frozenset(
         markers.dropgrad,
         absorb,
         absorb_both,
+        sign,
     }
 )
 _MIDDLING: frozenset[Any] = frozenset(

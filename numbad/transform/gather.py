@@ -34,9 +34,9 @@ from numbad.transform import arith
 from numbad.transform.costs import is_cheap
 from numbad.transform.gathered import Cleared, Element, Plan, Target, write_gathered
 
-# Loads and arithmetic for each contribution that is fetched, on average. To add to memory takes a
-# load, an addition and a store, none of them vectorised and each waiting for the one before it;
-# vectors have four or eight numbers.
+# Loads and arithmetic for each contribution that is fetched, on average; or as much as the nest
+# does anyway. To add to memory takes a load, an addition and a store, none of them vectorised and
+# each waiting for the one before it; vectors have four or eight numbers.
 _MOST_OPERATIONS = 8
 _MOST_CONTRIBUTIONS = 64
 # The rim runs as slowly as ever: it must be thin.
@@ -128,6 +128,10 @@ class _Planner:
             ):
                 return None
         targets, rest = self._targets(added)
+        scattered = [access.array for access in added if not self._is_own(access.element)]
+        if any(self._share(t.element.array, other) for t in targets for other in scattered):
+            # Something would still be handed around.
+            return None
         plan = Plan(tuple(targets), (*own, *rest), tuple(cleared))
         if not targets or any(high - low > _WIDEST_RIM for low, high in plan.reach(self.levels)):
             return None
@@ -155,7 +159,46 @@ class _Planner:
             if place is None or not self._is_natural(place):
                 return None
             places.append(place)
-        return Element(array, tuple(places))
+        return self._in_base(Element(array, tuple(places)))
+
+    def _in_base(self, element: Element) -> Element:
+        """Return the element of the array that a view is of, if the view is made of plain slices.
+
+        No slice is cut off at the end of the array where the view has elements.
+        """
+        while True:
+            match self.regions.definition.get(element.array):
+                case ir.Let(_, ir.Subview(array, items)):
+                    index = self._index_in_base(items, element.index)
+                    if index is None:
+                        return element
+                    element = Element(array, index)
+                case _:
+                    return element
+
+    def _index_in_base(
+        self,
+        items: tuple[ir.Operand | ir.Slice | ir.NewAxis, ...],
+        index: tuple[Place | Bound, ...],
+    ) -> tuple[Place | Bound, ...] | None:
+        found: list[Place | Bound] = []
+        rest = iter(index)
+        for item in items:
+            match item:
+                case ir.Slice(None | ir.Const(None), _, None | ir.Const(None | 1)):
+                    found.append(next(rest))
+                case ir.Slice(ir.Const(int() as start), _, None | ir.Const(None | 1)):
+                    found.append(next(rest).moved(start))
+                    if start < 0:
+                        return None
+                case ir.Slice() | ir.NewAxis():
+                    return None
+                case _:
+                    bound = bound_of(item, self.regions.definition)
+                    if bound is None or not self._is_natural(bound):
+                        return None
+                    found.append(bound)
+        return (*found, *rest)
 
     def _is_natural(self, place: Place | Bound) -> bool:
         """Whether an index is never negative, and so does not count from the end."""
@@ -168,14 +211,16 @@ class _Planner:
     def _is_own(self, element: Element | None) -> bool:
         return element is not None and element.shift(self.levels) is not None
 
+    def _share(self, first: ir.Var, second: ir.Var) -> bool:
+        same = self.memory.of(first) is self.memory.of(second)
+        return same and not self.memory.are_distinct(first, second)
+
     def _meet(self, first: _Access, second: _Access) -> bool:
         """Whether two accesses may be to the same memory."""
-        if self.memory.of(first.array) is not self.memory.of(second.array):
-            return False
-        if self.memory.are_distinct(first.array, second.array):
+        if not self._share(first.array, second.array):
             return False
         one, other = first.element, second.element
-        if first.array != second.array or one is None or other is None:
+        if one is None or other is None or one.array != other.array:
             return True
         return not any(
             isinstance(a, Bound)
@@ -214,16 +259,13 @@ class _Planner:
             assert isinstance(statement, ir.Accumulate)
             shift = None if element is None else element.shift(self.levels)
             type_ = access.array.type
-            is_number = isinstance(type_, Array) and type_.dtype in REALS
+            assert isinstance(type_, Array)
+            is_number = type_.dtype in REALS and statement.value.type == type_.dtype
             if element is None or shift is None or not is_number:
                 rest.append(statement)
                 continue
-            assert isinstance(type_, Array)
-            if statement.value.type != type_.dtype:
-                rest.append(statement)
-                continue
             axes = tuple(p.level if isinstance(p, Place) else p for p in element.index)
-            groups.setdefault((access.array, axes), []).append((access, shift))
+            groups.setdefault((element.array, axes), []).append((access, shift))
         targets = []
         for members in groups.values():
             if len({shift for _, shift in members}) < 2:
@@ -266,4 +308,5 @@ class _Planner:
                         if isinstance(expr, ir.Call) and not is_cheap(expr.fn):
                             return False
                         again.add((var, where))
-        return count <= _MOST_CONTRIBUTIONS and len(again) <= _MOST_OPERATIONS * count
+        most = max(_MOST_OPERATIONS * count, len(self.nest.lets))
+        return count <= _MOST_CONTRIBUTIONS and len(again) <= most

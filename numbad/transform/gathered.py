@@ -147,14 +147,18 @@ class _Body:
         index = tuple(self.value(each, self.here) for each in statement.index)
         return replace(statement, index=index, value=self.value(statement.value, self.here))
 
-    def element(self, target: Target, shift: Shift) -> tuple[ir.Operand, ...]:
-        """Return the index of the element that belongs to the iteration ahead by ``shift``."""
+    def _index_of(self, target: Target, shift: Shift) -> tuple[ir.Operand, ...]:
         return tuple(
             self.index(each.level, target.centre[each.level] + shift[each.level])
             if isinstance(each, Place)
-            else operand
-            for each, operand in zip(target.element.index, target.example.index, strict=True)
+            else _bound(self.out, each)
+            for each in target.element.index
         )
+
+    def added(self, target: Target, shift: Shift, value: ir.Operand) -> ir.Accumulate:
+        """Return what adds to the element that belongs to the iteration ahead by ``shift``."""
+        index = self._index_of(target, shift)
+        return replace(target.example, array=target.element.array, index=index, value=value)
 
     def close(
         self,
@@ -196,8 +200,7 @@ def _write_core(nest: Nest, plan: Plan, out: BlockBuilder, core: list[Range]) ->
     terms = [body.value(each.term, body.here) for each in nest.sums]
     writes = [body.write(each) for each in plan.own]
     for target in plan.targets:
-        total = _gathered(body, target)
-        writes.append(replace(target.example, index=body.element(target, body.here), value=total))
+        writes.append(body.added(target, body.here, _gathered(body, target)))
     for write in writes:
         body.innermost.emit(write)
     results = [out.fresh.var(each.result.type, each.result.name) for each in nest.sums]
@@ -263,8 +266,7 @@ class _Rim:
         work: dict[Shift, list[ir.Stmt]] = {body.here: [body.write(each) for each in self.plan.own]}
         for target in self.plan.targets:
             for shift, operand in target.terms:
-                index, value = body.element(target, shift), body.value(operand, body.here)
-                added = replace(target.example, index=index, value=value)
+                added = body.added(target, shift, body.value(operand, body.here))
                 work.setdefault(shift, []).append(added)
         block.origin = self.out.origin
         for shift, statements in work.items():
