@@ -25,7 +25,7 @@ from numbad.ir.build import BlockBuilder, Fresh
 from numbad.ir.types import BOOL, Array, is_memory
 from numbad.transform import arith
 
-_MOST_CARRIED = 4
+MOST_CARRIED = 4
 
 
 def improve_accumulations(function: ir.Function) -> ir.Function:
@@ -135,7 +135,7 @@ class _Improver:
                 changed = True
                 (number,) = members.values()
                 self._sum(body, number, carried, after)
-            elif len(members) >= 2 and max(members) - min(members) <= _MOST_CARRIED:
+            elif len(members) >= 2 and max(members) - min(members) <= MOST_CARRIED:
                 changed = True
                 self._rotate(body, behind, members, step, carried, after)
         if not changed:

@@ -31,6 +31,7 @@ from numbad.ir import visit
 from numbad.ir.build import BlockBuilder, Fresh
 from numbad.ir.types import REALS, Array
 from numbad.transform import arith
+from numbad.transform.accumulations import MOST_CARRIED
 from numbad.transform.costs import is_cheap
 from numbad.transform.gathered import Cleared, Element, Plan, Target, write_gathered
 
@@ -128,6 +129,8 @@ class _Planner:
             ):
                 return None
         targets, rest = self._targets(added)
+        if all(self._is_carried(target) for target in targets):
+            return None
         scattered = [access.array for access in added if not self._is_own(access.element)]
         if any(self._share(t.element.array, other) for t in targets for other in scattered):
             # Something would still be handed around.
@@ -291,6 +294,13 @@ class _Planner:
             for value in operands
         ]
         return Target(first.statement, first.element, centre, tuple(terms))
+
+    def _is_carried(self, target: Target) -> bool:
+        """Whether sums for the next iterations do as well: see ``accumulations``."""
+        shifts = [shift for shift, _ in target.terms]
+        inner = [shift[-1] for shift in shifts]
+        in_line = len({shift[:-1] for shift in shifts}) == 1
+        return in_line and max(inner) - min(inner) <= MOST_CARRIED
 
     def _is_worth_it(self, plan: Plan) -> bool:
         """Whether little is computed again, and nothing that is dear."""
