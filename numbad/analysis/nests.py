@@ -80,11 +80,6 @@ class Nest:
     sums: tuple[Sum, ...]
     reach: dict[ir.Var, frozenset[int]]
 
-    @property
-    def descends(self) -> bool:
-        """Whether all loops run downwards."""
-        return all(_step(loop) == -1 for loop in self.loops)
-
     def is_outside(self, operand: ir.Operand) -> bool:
         """Whether a value is known before the nest runs."""
         return not isinstance(operand, ir.Var) or operand not in self.reach

@@ -19,7 +19,9 @@ does not. See ``_MOST_OPERATIONS``.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import cache
 
 from numbad.analysis.coverage import at_least
 from numbad.analysis.memory import Memory
@@ -33,6 +35,7 @@ from numbad.ir.types import REALS, Array
 from numbad.transform import arith
 from numbad.transform.accumulations import MOST_CARRIED
 from numbad.transform.costs import is_cheap
+from numbad.transform.exact import Exact
 from numbad.transform.gathered import Cleared, Element, Plan, Target, write_gathered
 
 # Loads and arithmetic for each contribution that is fetched, on average; or as much as the nest
@@ -44,13 +47,19 @@ _MOST_CONTRIBUTIONS = 64
 _WIDEST_RIM = 8
 
 
-def gather_stencils(function: ir.Function) -> ir.Function:
-    """Return the function with nests that add to neighbouring elements in the form of a gather."""
+def gather_stencils(function: ir.Function, primal: int) -> ir.Function:
+    """Return the function with nests that add to neighbouring elements in the form of a gather.
+
+    What its first results, ``primal`` of them, are made of is added up in the order as written.
+    """
     if not any(isinstance(statement, ir.Accumulate) for statement in visit.walk(function.body)):
         return function
     regions = analyse_regions(function.body, function.params)
     memory = Memory(regions, function.params, function.results)
-    pass_ = _Gatherer(regions, memory, Fresh(visit.first_free_id(function)))
+    fresh = Fresh(visit.first_free_id(function))
+    pass_ = _Gatherer(
+        regions, memory, fresh, lambda: Exact(function, memory, function.results[:primal])
+    )
     return replace(function, body=pass_.block(function.body))
 
 
@@ -66,10 +75,13 @@ class _Access:
 
 
 class _Gatherer:
-    def __init__(self, regions: Regions, memory: Memory, fresh: Fresh) -> None:
+    def __init__(
+        self, regions: Regions, memory: Memory, fresh: Fresh, exact: Callable[[], Exact]
+    ) -> None:
         self.regions = regions
         self.memory = memory
         self.fresh = fresh
+        self.exact = cache(exact)
 
     def block(self, block: ir.Block) -> ir.Block:
         out = BlockBuilder(self.fresh)
@@ -77,12 +89,18 @@ class _Gatherer:
             if isinstance(statement, ir.For):
                 nest = nest_of(statement, self.regions.definition)
                 plan = None if nest is None else _Planner(nest, self.regions, self.memory).plan()
-                if nest is not None and plan is not None:
+                if nest is not None and plan is not None and not self._is_exact(nest, plan):
                     out.origin = statement.origin
                     write_gathered(nest, plan, out)
                     continue
             out.emit(visit.with_regions(statement, lambda _, inner: self.block(inner)))
         return out.block()
+
+    def _is_exact(self, nest: Nest, plan: Plan) -> bool:
+        exact = self.exact()
+        return any(each.result in exact for each in nest.sums) or any(
+            target.element.array in exact for target in plan.targets
+        )
 
 
 class _Planner:
@@ -96,10 +114,6 @@ class _Planner:
 
     def plan(self) -> Plan | None:
         """Return what is to be done; None if the nest is to stay as it is."""
-        nest = self.nest
-        if nest.sums and not nest.descends:
-            # The sums of a nest that runs upwards are the program's own: they keep their order.
-            return None
         accesses = self._accesses()
         cleared: list[Cleared] = []
         own: list[ir.Store | ir.Accumulate] = []

@@ -170,15 +170,19 @@ def joint(
         new_body = cloner.block(body)
         new_results = tuple(cloner.operand(result) for result in results)
         whole = ir.Function(name, params, new_body, new_results, function.origin)
-    return without_unused_callees(_finished(ir.Program(whole, reversed_.callees)))
+    program = ir.Program(whole, reversed_.callees)
+    return without_unused_callees(_finished(program, len(function.results)))
 
 
-def _finished(program: ir.Program) -> ir.Program:
-    """Return the program simplified, with its accumulations well placed."""
+def _finished(program: ir.Program, primal: int) -> ir.Program:
+    """Return the program simplified, with its accumulations well placed.
+
+    Its first results, ``primal`` of them, stay exactly what they are.
+    """
     program = simplify_program(program, invariants=True)
     improved = ir.Program(
-        _improved(program.entry),
-        {name: _improved(callee) for name, callee in program.callees.items()},
+        _improved(program.entry, primal),
+        {name: _improved(each, len(each.results)) for name, each in program.callees.items()},
     )
     improved = simplify_program(improved, invariants=True)
     entry = store_first_writes(store_products(improved.entry))
@@ -186,8 +190,8 @@ def _finished(program: ir.Program) -> ir.Program:
     return replace(improved, entry=entry, callees=callees)
 
 
-def _improved(function: ir.Function) -> ir.Function:
-    placed = improve_accumulations(gather_stencils(join_branches(function)))
+def _improved(function: ir.Function, primal: int) -> ir.Function:
+    placed = improve_accumulations(gather_stencils(join_branches(function), primal))
     return drop_unread_stores(join_cleared(placed))
 
 
@@ -236,8 +240,8 @@ def split(reversed_: Reversed, name: str) -> tuple[ir.Program, ir.Program] | Non
         forward, body=reversed_.forward + block.block(), results=(*function.results, *kept)
     )
     first, second = (
-        without_unused_callees(_finished(ir.Program(each, reversed_.callees)))
-        for each in (forward, backward)
+        without_unused_callees(_finished(ir.Program(each, reversed_.callees), primal))
+        for each, primal in ((forward, len(forward.results)), (backward, 0))
     )
     return first, second
 

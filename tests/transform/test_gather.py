@@ -6,14 +6,16 @@ one direction or the other; the oracle is forward mode along random directions, 
 
 from __future__ import annotations
 
+import linecache
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import pytest
-from numba import njit
 
 import numbad
+from numbad.transform import gather
+from numbad.transform.gathered import write_gathered
 from tests.interpreter import interpreted
 
 
@@ -43,10 +45,10 @@ def heat_3d(u0, w, k, steps):
     for _ in range(steps):
         for i in range(1, u.shape[0] - 1):
             for j in range(1, u.shape[1] - 1):
-                for l in range(1, u.shape[2] - 1):
-                    a = u[i - 1, j, l] + u[i + 1, j, l] + u[i, j - 1, l] + u[i, j + 1, l]
-                    b = u[i, j, l - 1] + u[i, j, l + 1]
-                    new[i, j, l] = u[i, j, l] + k * (a + b - 6.0 * u[i, j, l])
+                for m in range(1, u.shape[2] - 1):
+                    a = u[i - 1, j, m] + u[i + 1, j, m] + u[i, j - 1, m] + u[i, j + 1, m]
+                    b = u[i, j, m - 1] + u[i, j, m + 1]
+                    new[i, j, m] = u[i, j, m] + k * (a + b - 6.0 * u[i, j, m])
         u, new = new, u
     return np.sum(u * u * w)
 
@@ -169,6 +171,31 @@ def nine_point(u0, w, k, steps):
                 new[i, j] = u[i, j] + k * (near + 0.5 * far - 6.0 * u[i, j]) + near * far * 0.01
         u, new = new, u
     return np.sum(u * u * w)
+
+
+def nine_point_linear(u0, w, k, steps):
+    u, new = u0.copy(), u0.copy()
+    n, m = u.shape
+    for _ in range(steps):
+        for i in range(1, n - 1):
+            for j in range(1, m - 1):
+                near = u[i - 1, j] + u[i + 1, j] + u[i, j - 1] + u[i, j + 1]
+                far = u[i - 1, j - 1] + u[i + 1, j - 1] + u[i - 1, j + 1] + u[i + 1, j + 1]
+                new[i, j] = u[i, j] + k * (near + 0.5 * far - 6.0 * u[i, j])
+        u, new = new, u
+    return np.sum(u * u * w)
+
+
+def swept_with_a_sum(u0, w, k, steps):
+    """The sums of the program and those of its adjoint are in one nest."""
+    u, total = u0.copy(), 0.0
+    n, m = u.shape
+    for _ in range(steps):
+        for i in range(n - 2, 0, -1):
+            for j in range(m - 2, 0, -1):
+                d, e = u[i + 1, j] - u[i, j], u[i, j + 1] - u[i - 1, j]
+                total += k * (d * d + e * e) * w[i, j]
+    return total
 
 
 def only_rows(u0, w, k, steps):
@@ -347,7 +374,7 @@ ONE = [heat_1d, upwind, burgers, trajectory, limited, with_a_sum, gradient_energ
 TWO = [
     *(heat_2d, nonlinear, leapfrog, in_place, shallow, gray_scott, fourth_order, nine_point),
     *(only_rows, only_columns, copied_back, coefficients, wrapping, boundaries, downwards, slices),
-    another_range,
+    *(another_range, nine_point_linear, swept_with_a_sum),
 ]
 THREE = [heat_3d]
 LINES = [(n,) for n in (2, 3, 4, 5, 6, 7, 11)]
@@ -381,6 +408,168 @@ def test_evaluated(f, shapes, rng: np.random.Generator) -> None:
         for shape in shapes:
             for steps in (0, 1, 3):
                 along(f, (*arguments(shape, rng), steps), rng)
+
+
+GATHERED = [
+    *(heat_2d, heat_3d, nonlinear, leapfrog, in_place, shallow, gray_scott, fourth_order),
+    *(nine_point_linear, only_rows, copied_back, boundaries, downwards, slices),
+]
+
+
+@pytest.mark.parametrize("f", GATHERED)
+def test_each_iteration_of_the_core_writes_its_own_elements(f, rng, monkeypatch) -> None:
+    found = []
+
+    def noted(nest, plan, out):
+        found.extend(plan.targets)
+        return write_gathered(nest, plan, out)
+
+    monkeypatch.setattr(gather, "write_gathered", noted)
+    shape = (5, 6, 7)[: 3 if f is heat_3d else 2]
+    text = numbad.code_adjoint(f, *arguments(shape, rng), 2, wrt=(0, 1, 2))
+    assert found
+    assert "in range(2):" in text or f is only_rows
+
+
+@pytest.mark.parametrize("f", [wrapping, gauss_seidel, heat_1d, swept_with_a_sum])
+def test_left_alone(f, rng, monkeypatch) -> None:
+    monkeypatch.setattr(gather, "write_gathered", lambda *_: pytest.fail("gathered"))
+    shape = (5, 6)[: 1 if f in (gauss_seidel, heat_1d) else 2]
+    numbad.code_adjoint(f, *arguments(shape, rng), 2, wrt=(0, 1, 2))
+
+
+@pytest.mark.parametrize("f", [heat_2d, gray_scott, boundaries, slices])
+def test_differences(f, rng) -> None:
+    u, w, k = arguments((6, 7), rng)
+    numbad.check_grads(lambda u, w, k: f(u, w, k, 2), (u, w, k))
+
+
+@pytest.mark.parametrize("f", [nonlinear, gray_scott, in_place])
+@pytest.mark.parametrize("shape", [(3, 5), (5, 4), (7, 8)])
+def test_second_order(f, shape, rng) -> None:
+    u, w, k = arguments(shape, rng)
+    v = rng.standard_normal(shape)
+
+    def objective(u):
+        return f(u, w, k, 2)
+
+    with interpreted():
+        got = numbad.hvp(objective, u, v)
+        h = 1e-5
+        ahead = numbad.gradient(objective, u + h * v)[0]
+        back = numbad.gradient(objective, u - h * v)[0]
+    np.testing.assert_allclose(got, (ahead - back) / (2 * h), rtol=2e-7, atol=2e-8)
+
+
+@pytest.mark.parametrize("f", [nonlinear, gray_scott])
+def test_reverse_over_reverse(f, rng) -> None:
+    u, w, k = arguments((5, 6), rng)
+
+    def objective(u):
+        return f(u, w, k, 2)
+
+    with interpreted():
+        got = numbad.hessian_reverse(objective, u)
+        v = rng.standard_normal(u.shape)
+        expected = numbad.hvp(objective, u, v)
+    np.testing.assert_allclose(np.tensordot(got, v, 2), expected, rtol=1e-10, atol=1e-12)
+
+
+@pytest.mark.parametrize("f", [heat_2d, gray_scott, in_place, slices])
+def test_other_layouts_and_types(f, rng) -> None:
+    u, w, k = arguments((6, 7), rng)
+    *plain, _, _ = numbad.gradient(f, u, w, k, 3, wrt=(0, 1))
+    strided = np.repeat(np.repeat(u, 2, 0), 3, 1)[::2, ::3]
+    with interpreted():
+        for other in (np.asfortranarray(u), strided):
+            *got, _, _ = numbad.gradient(f, other, w.T.copy().T, k, 3, wrt=(0, 1))
+            np.testing.assert_allclose(got[0], plain[0], rtol=1e-12)
+            np.testing.assert_allclose(got[1], plain[1], rtol=1e-12)
+        single = u.astype(np.float32), w.astype(np.float32), np.float32(k)
+        *got, _, _ = numbad.gradient(f, *single, 3, wrt=(0, 1))
+    assert got[0].dtype == np.float32
+    np.testing.assert_allclose(got[0], plain[0], rtol=2e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("f", [heat_2d, swept_with_a_sum, downwards, with_a_sum])
+def test_the_value_is_what_the_function_returns(f, rng) -> None:
+    shape = (9,) if f is with_a_sum else (9, 10)
+    args = (*arguments(shape, rng), 3)
+    with interpreted():
+        value, _ = numbad.jvp(f, args, (args[0], None, None, None))
+        assert numbad.withgradient(f, *args).val == value
+
+
+def program(rng: np.random.Generator) -> tuple[str, int]:
+    """A random system of stencils: the source of ``f(u0, w, k, steps)``, and its dimensions."""
+    dims = int(rng.integers(1, 4))
+    fields = int(rng.integers(1, 3))
+    far = int(rng.integers(1, 3))
+    names = "ijl"[:dims]
+    offsets = rng.integers(-far, far + 1, (int(rng.integers(2, 6)), dims))
+    low, high = -offsets.min(0).clip(max=0), offsets.max(0).clip(min=0)
+    low, high = low + rng.integers(0, 2, dims), high + rng.integers(0, 2, dims)
+
+    def element(array: str, offset: Any) -> str:
+        places = (f"{n} {o:+d}" if o else n for n, o in zip(names, offset, strict=True))
+        return f"{array}[{', '.join(places)}]"
+
+    def term() -> str:
+        factors = ["k", "0.5", "-0.3", element("w", offsets[rng.integers(len(offsets))])]
+        parts = [
+            element(f"u{rng.integers(fields)}", offsets[rng.integers(len(offsets))])
+            for _ in range(int(rng.integers(1, 3)))
+        ]
+        return " * ".join([factors[rng.integers(4)], *parts])
+
+    lines = ["def f(u0, w, k, steps):"]
+    for field in range(fields):
+        lines.append(f"    u{field}, v{field} = u0 * {0.5 + 0.5 * field}, u0 * 0.7")
+    lines += ["    total = 0.0", "    for _ in range(steps):"]
+    for level, name in enumerate(names):
+        first, last = f"{low[level]}", f"u0.shape[{level}] - {high[level]}"
+        ascends = rng.random() < 0.8
+        bounds = f"{first}, {last}" if ascends else f"{last} - 1, {first} - 1, -1"
+        lines.append(f"{'    ' * (level + 2)}for {name} in range({bounds}):")
+    here = np.zeros(dims, int)
+    for field in range(fields):
+        terms = " + ".join(term() for _ in range(int(rng.integers(2, 5))))
+        old = f" + 0.5 * {element(f'v{field}', here)}" if rng.random() < 0.3 else ""
+        store = f"{element(f'v{field}', here)} = 0.4 * {element(f'u{field}', here)}{old} + {terms}"
+        lines.append("    " * (dims + 2) + store)
+    if rng.random() < 0.3:
+        lines.append("    " * (dims + 2) + f"total += {term()}")
+    if rng.random() < 0.3:
+        lines.append("        v0[0] = k * w[0]")
+    if rng.random() < 0.2:
+        lines.append(f"        v0[...] = 0.5 * v{fields - 1}")
+    lines += [f"        u{each}, v{each} = v{each}, u{each}" for each in range(fields)]
+    result = " + ".join(f"np.sum(u{each} * u{each} * w)" for each in range(fields))
+    return "\n".join([*lines, f"    return total + {result}", ""]), dims
+
+
+def check_random(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    source, dims = program(rng)
+    name = f"<stencil {seed}>"
+    linecache.cache[name] = (len(source), None, source.splitlines(True), name)
+    namespace: dict[str, Any] = {"np": np}
+    exec(compile(source, name, "exec"), namespace)
+    with interpreted():
+        for _ in range(3):
+            shape = tuple(int(n) for n in rng.integers(1, (0, 14, 9, 7)[dims], dims))
+            along(namespace["f"], (*arguments(shape, rng), int(rng.integers(1, 4))), rng)
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_random_stencils(seed: int) -> None:
+    check_random(seed)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(100, 300))
+def test_more_random_stencils(seed: int) -> None:
+    check_random(seed)
 
 
 @pytest.mark.slow
