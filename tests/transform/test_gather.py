@@ -441,7 +441,8 @@ def test_left_alone(f, rng, monkeypatch) -> None:
 @pytest.mark.parametrize("f", [heat_2d, gray_scott, boundaries, slices])
 def test_differences(f, rng) -> None:
     u, w, k = arguments((6, 7), rng)
-    numbad.check_grads(lambda u, w, k: f(u, w, k, 2), (u, w, k))
+    with interpreted():
+        numbad.check_grads(lambda u, w, k: f(u, w, k, 2), (u, w, k))
 
 
 @pytest.mark.parametrize("f", [nonlinear, gray_scott, in_place])
@@ -472,13 +473,15 @@ def test_reverse_over_reverse(f, rng) -> None:
         got = numbad.hessian_reverse(objective, u)
         v = rng.standard_normal(u.shape)
         expected = numbad.hvp(objective, u, v)
-    np.testing.assert_allclose(np.tensordot(got, v, 2), expected, rtol=1e-10, atol=1e-12)
+    product = got.reshape(u.size, u.size) @ v.ravel()
+    np.testing.assert_allclose(product, expected.ravel(), rtol=1e-10, atol=1e-12)
 
 
-@pytest.mark.parametrize("f", [heat_2d, gray_scott, in_place, slices])
+@pytest.mark.parametrize("f", [heat_2d, gray_scott, slices])
 def test_other_layouts_and_types(f, rng) -> None:
     u, w, k = arguments((6, 7), rng)
-    *plain, _, _ = numbad.gradient(f, u, w, k, 3, wrt=(0, 1))
+    with interpreted():
+        *plain, _, _ = numbad.gradient(f, u, w, k, 3, wrt=(0, 1))
     strided = np.repeat(np.repeat(u, 2, 0), 3, 1)[::2, ::3]
     with interpreted():
         for other in (np.asfortranarray(u), strided):
