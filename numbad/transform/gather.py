@@ -43,6 +43,8 @@ from numbad.transform.gathered import Cleared, Element, Plan, Target, write_gath
 # each waiting for the one before it; vectors have four or eight numbers.
 _MOST_OPERATIONS = 8
 _MOST_CONTRIBUTIONS = 64
+# Shorter rows are all rim, or fill no vectors.
+_SHORTEST_ROW = 16
 # The rim runs as slowly as ever: it must be thin.
 _WIDEST_RIM = 8
 
@@ -114,6 +116,8 @@ class _Planner:
 
     def plan(self) -> Plan | None:
         """Return what is to be done; None if the nest is to stay as it is."""
+        if sum(isinstance(each, ir.Accumulate) for each in self.nest.body) < 2:
+            return None
         accesses = self._accesses()
         cleared: list[Cleared] = []
         own: list[ir.Store | ir.Accumulate] = []
@@ -148,6 +152,8 @@ class _Planner:
         scattered = [access.array for access in added if not self._is_own(access.element)]
         if any(self._share(t.element.array, other) for t in targets for other in scattered):
             # Something would still be handed around.
+            return None
+        if not self._is_long() or not all(self._is_in_order(target) for target in targets):
             return None
         plan = Plan(tuple(targets), (*own, *rest), tuple(cleared))
         if not targets or any(high - low > _WIDEST_RIM for low, high in plan.reach(self.levels)):
@@ -308,6 +314,18 @@ class _Planner:
             for value in operands
         ]
         return Target(first.statement, first.element, centre, tuple(terms))
+
+    def _is_long(self) -> bool:
+        """Whether the innermost loop, as far as is known, fills vectors."""
+        low, high = self.nest.box[-1]
+        return low.base != high.base or high.distance - low.distance >= _SHORTEST_ROW
+
+    def _is_in_order(self, target: Target) -> bool:
+        """Whether the innermost loop runs over neighbours in memory, as far as is known."""
+        type_ = target.element.array.type
+        assert isinstance(type_, Array)
+        places = [isinstance(p, Place) and p.level == self.levels - 1 for p in target.element.index]
+        return type_.layout not in "CF" or places[-1 if type_.layout == "C" else 0]
 
     def _is_carried(self, target: Target) -> bool:
         """Whether sums for the next iterations do as well: see ``accumulations``."""

@@ -186,6 +186,22 @@ def nine_point_linear(u0, w, k, steps):
     return np.sum(u * u * w)
 
 
+def columns_first(u0, w, k, steps):
+    """The innermost loop runs along the columns of arrays in Fortran's order."""
+    n, m = u0.shape
+    u, new = np.zeros((m, n)).T, np.zeros((m, n)).T
+    for i in range(n):
+        for j in range(m):
+            u[i, j] = u0[i, j]
+    for _ in range(steps):
+        for j in range(1, m - 1):
+            for i in range(1, n - 1):
+                sides = u[i - 1, j] + u[i + 1, j] + u[i, j - 1] + u[i, j + 1]
+                new[i, j] = u[i, j] * (1.0 - k * u[i, j]) + k * sides
+        u, new = new, u
+    return np.sum(u * u * w)
+
+
 def swept_with_a_sum(u0, w, k, steps):
     """The sums of the program and those of its adjoint are in one nest."""
     u, total = u0.copy(), 0.0
@@ -374,7 +390,7 @@ ONE = [heat_1d, upwind, burgers, trajectory, limited, with_a_sum, gradient_energ
 TWO = [
     *(heat_2d, nonlinear, leapfrog, in_place, shallow, gray_scott, fourth_order, nine_point),
     *(only_rows, only_columns, copied_back, coefficients, wrapping, boundaries, downwards, slices),
-    *(another_range, nine_point_linear, swept_with_a_sum),
+    *(another_range, nine_point_linear, swept_with_a_sum, columns_first),
 ]
 THREE = [heat_3d]
 LINES = [(n,) for n in (2, 3, 4, 5, 6, 7, 11)]
@@ -412,7 +428,7 @@ def test_evaluated(f, shapes, rng: np.random.Generator) -> None:
 
 GATHERED = [
     *(heat_2d, heat_3d, nonlinear, leapfrog, in_place, shallow, gray_scott, fourth_order),
-    *(nine_point_linear, only_rows, copied_back, boundaries, downwards, slices),
+    *(nine_point_linear, columns_first, only_rows, copied_back, boundaries, downwards, slices),
 ]
 
 
@@ -431,10 +447,37 @@ def test_each_iteration_of_the_core_writes_its_own_elements(f, rng, monkeypatch)
     assert "in range(2):" in text or f is only_rows
 
 
-@pytest.mark.parametrize("f", [wrapping, gauss_seidel, heat_1d, swept_with_a_sum])
+def short_rows(u0, w, k, steps):
+    u, new = np.zeros((u0.size, 6)), np.zeros((u0.size, 6))
+    for i in range(u0.size):
+        u[i, 1] = u0[i]
+    for _ in range(steps):
+        for i in range(1, u0.size - 1):
+            for j in range(1, 5):
+                new[i, j] = k * (u[i - 1, j] + u[i + 1, j] + u[i, j - 1] + u[i, j + 1])
+        u, new = new, u
+    return np.sum(u * u) * w[0]
+
+
+def across_rows(u0, w, k, steps):
+    """The innermost loop strides."""
+    u, new = u0.copy(), u0.copy()
+    n, m = u.shape
+    for _ in range(steps):
+        for j in range(1, m - 1):
+            for i in range(1, n - 1):
+                sides = u[i - 1, j] + u[i + 1, j] + u[i, j - 1] + u[i, j + 1]
+                new[i, j] = u[i, j] + k * (sides - 4.0 * u[i, j])
+        u, new = new, u
+    return np.sum(u * u * w)
+
+
+@pytest.mark.parametrize(
+    "f", [wrapping, across_rows, short_rows, gauss_seidel, heat_1d, swept_with_a_sum]
+)
 def test_left_alone(f, rng, monkeypatch) -> None:
     monkeypatch.setattr(gather, "write_gathered", lambda *_: pytest.fail("gathered"))
-    shape = (5, 6)[: 1 if f in (gauss_seidel, heat_1d) else 2]
+    shape = (5, 6)[: 1 if f in (gauss_seidel, heat_1d, short_rows) else 2]
     numbad.code_adjoint(f, *arguments(shape, rng), 2, wrt=(0, 1, 2))
 
 
