@@ -41,12 +41,12 @@ class Slots:
         for distance, item in enumerate(self.cycle.items[:-1], 1):
             self._view(block, item.inner, counter, count - distance)
         self._view(block, self.old, counter, 0)
-        self._view(block, written, counter, count)
         # By a name that is not the program's, so that the copy has no adjoint: the written array
         # has the same shadow before and behind it.
         target = block.fresh.var(written.type, written.name)
         self._view(block, target, counter, count)
-        self._copy_outside(block, target, ())
+        self._copy_outside(block, target)
+        block.let_existing(written, ir.Cast(target))
 
     def leave(self, block: BlockBuilder) -> None:
         """Define the results of the loop."""
@@ -68,37 +68,39 @@ class Slots:
         slot = arith.add_int(block, counter, ir.Const(ahead, INT64))
         block.let_existing(target, ir.Subview(self.states, (slot,)))
 
-    def _copy_outside(
-        self, block: BlockBuilder, target: ir.Var, index: tuple[ir.Operand, ...]
-    ) -> None:
-        """Copy the old contents outside the window; ``index`` are the leading indices, inside."""
-        axis, extents = len(index), self.cycle.extents
-        sides = ((arith.ZERO, self.low[axis]), (self.high[axis], extents[axis]))
-        behind = tuple((arith.ZERO, extent) for extent in extents[axis + 1 :])
-        for start, stop in sides:
-            if start != stop:
-                self._copy(block, target, index, ((start, stop), *behind))
-        if axis + 1 < len(extents):
-            inner, counter = block.nested(), block.fresh.var(INT64, "ijklmn"[axis % 6])
-            self._copy_outside(inner, target, (*index, counter))
-            bounds = (self.low[axis], self.high[axis], arith.ONE)
-            block.emit(ir.For(counter, *bounds, (), inner.block(), block.origin))
+    def _copy_outside(self, block: BlockBuilder, target: ir.Var) -> None:
+        """Copy the old contents outside the window.
+
+        The sides of a dimension span the window in the dimensions before it and the whole array in
+        those behind it. The loop over the few elements across a side is the outermost one.
+        """
+        whole = [(arith.ZERO, extent) for extent in self.cycle.extents]
+        inside = list(zip(self.low, self.high, strict=True))
+        for axis, extent in enumerate(self.cycle.extents):
+            for side in ((arith.ZERO, self.low[axis]), (self.high[axis], extent)):
+                if side[0] != side[1]:
+                    ranges = [*inside[:axis], side, *whole[axis + 1 :]]
+                    order = [axis, *(other for other in range(len(ranges)) if other != axis)]
+                    self._copy(block, target, ranges, order, {})
 
     def _copy(
         self,
         block: BlockBuilder,
         target: ir.Var,
-        index: tuple[ir.Operand, ...],
-        ranges: tuple[tuple[ir.Operand, ir.Operand], ...],
+        ranges: list[tuple[ir.Operand, ir.Operand]],
+        order: list[int],
+        known: dict[int, ir.Operand],
     ) -> None:
-        if not ranges:
+        if not order:
             assert isinstance(target.type, Array)
+            index = tuple(known[axis] for axis in range(len(ranges)))
             value = block.let(target.type.dtype, ir.Load(self.old, index))
             block.emit(ir.Store(target, index, value, block.origin))
             return
-        inner, counter = block.nested(), block.fresh.var(INT64, "ijklmn"[len(index) % 6])
-        self._copy(inner, target, (*index, counter), ranges[1:])
-        block.emit(ir.For(counter, *ranges[0], arith.ONE, (), inner.block(), block.origin))
+        axis = order[0]
+        inner, counter = block.nested(), block.fresh.var(INT64, "ijklmn"[axis % 6])
+        self._copy(inner, target, ranges, order[1:], {**known, axis: counter})
+        block.emit(ir.For(counter, *ranges[axis], arith.ONE, (), inner.block(), block.origin))
 
 
 def open_slots(cycle: Cycle, loop: ir.For, block: BlockBuilder) -> Slots:
