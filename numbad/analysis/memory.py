@@ -40,11 +40,19 @@ class AliasClass:
 
 
 class Memory:
-    """Alias classes of a function body."""
+    """Alias classes of a function body.
+
+    Views in ``apart`` count as memory of their own: nothing is written to theirs by another name.
+    """
 
     def __init__(
-        self, regions: Regions, params: Iterable[ir.Var], results: Iterable[ir.Operand]
+        self,
+        regions: Regions,
+        params: Iterable[ir.Var],
+        results: Iterable[ir.Operand],
+        apart: Iterable[ir.Var] = (),
     ) -> None:
+        self._apart = frozenset(apart)
         self._parent: dict[ir.Var, ir.Var] = {}
         self._joined: set[ir.Var] = set()
         self._regions = regions
@@ -237,7 +245,8 @@ class Memory:
             self._find(target)
         match expr:
             case ir.Subview(array) | ir.Transpose(array) | ir.Component(array) | ir.Reshape(array):
-                self._unify(target, array)
+                if target not in self._apart:
+                    self._unify(target, array)
             case ir.Load(array) | ir.Pop(array):
                 if is_memory(target.type):
                     self._joined.add(target)

@@ -40,6 +40,9 @@ class Cycle:
         now; each other one is then what the one before it is now. The last one is written.
     extents
         Shape of the arrays, known before the loop.
+    opening
+        Position in the region of the first of the arrays that the loop begins with, if the number
+        of iterations is known there already.
     window
         For each dimension the first index that the nest writes, and the end of the range as an
         operand and a distance to be added to it.
@@ -53,6 +56,7 @@ class Cycle:
     position: int
     items: tuple[ir.Carried, ...]
     extents: tuple[ir.Operand, ...]
+    opening: int | None
     window: tuple[tuple[int, ir.Operand, int], ...]
     earlier: frozenset[ir.Var]
     returned: frozenset[ir.Var]
@@ -183,6 +187,7 @@ class _Search:
                     self.position,
                     items,
                     extents,
+                    self._opening(loop),
                     window,
                     earlier,
                     frozenset(outside),
@@ -211,6 +216,21 @@ class _Search:
                 case _:
                     return None
         return shapes.pop() if len(shapes) == 1 else None
+
+    def _opening(self, loop: ir.For) -> int | None:
+        """Return where the first of the initial arrays is made; see ``Cycle``."""
+        positions = []
+        for item in self.items:
+            assert isinstance(item.init, ir.Var)
+            definition = self.regions.definition[item.init]
+            assert isinstance(definition, ir.Let) and isinstance(definition.expr, ir.Alloc)
+            fill = definition.expr.fill
+            if self.regions.region_of[item.init] is not self.region or isinstance(fill, ir.Var):
+                return None
+            positions.append(self.regions.position_of[item.init])
+        opening = min(positions)
+        is_known = all(self._is_before(bound, opening) for bound in (loop.start, loop.stop))
+        return opening if is_known else None
 
     def _uses(self, members: set[ir.Var]) -> list[_Use] | None:
         """Return the statements that use the memory; None if some other reference shares it."""
@@ -285,7 +305,9 @@ class _Search:
             if place is None:
                 return None
             loop, offset = loops.pop(place[0]), place[1]
-            if not isinstance(loop.start, ir.Const) or not self._is_outside(loop.stop):
+            if not isinstance(loop.start, ir.Const):
+                return None
+            if not self._is_before(loop.stop, self.position):
                 return None
             first = loop.start.value + offset
             last = self._distance(loop.stop, extent)
@@ -320,13 +342,14 @@ class _Search:
             case _:
                 return operand, 0
 
-    def _is_outside(self, operand: ir.Operand) -> bool:
+    def _is_before(self, operand: ir.Operand, position: int) -> bool:
+        """Whether a value is known at a position of the region of the loop."""
         if not isinstance(operand, ir.Var):
             return True
         home = self.regions.region_of[operand]
-        if not home.encloses(self.region):
-            return False
-        return home is not self.region or self.regions.position_of[operand] < self.position
+        if home is self.region:
+            return self.regions.position_of[operand] < position
+        return home.encloses(self.region)
 
     def _distance(self, stop: ir.Operand, extent: ir.Operand) -> int | None:
         """Return how far the end of a range lies from the extent, as far as one can tell.

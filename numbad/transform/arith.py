@@ -85,6 +85,20 @@ def mul_int(block: BlockBuilder, left: ir.Operand, right: ir.Operand) -> ir.Oper
     return block.call(INT64, operator.mul, left, right)
 
 
+def lesser(block: BlockBuilder, left: ir.Operand, right: ir.Operand) -> ir.Operand:
+    """Return the lesser of two integers."""
+    if isinstance(left, ir.Const) and isinstance(right, ir.Const):
+        return left if left.value <= right.value else right
+    return block.call(INT64, min, left, right)
+
+
+def greater(block: BlockBuilder, left: ir.Operand, right: ir.Operand) -> ir.Operand:
+    """Return the greater of two integers."""
+    if isinstance(left, ir.Const) and isinstance(right, ir.Const):
+        return left if left.value >= right.value else right
+    return block.call(INT64, max, left, right)
+
+
 def trip_count(
     block: BlockBuilder, start: ir.Operand, stop: ir.Operand, step: ir.Operand
 ) -> ir.Operand:

@@ -45,6 +45,50 @@ def nest(
         )
 
 
+Range = tuple[ir.Operand, ir.Operand]
+Body = Callable[[BlockBuilder, tuple[ir.Operand, ...]], None]
+
+
+def nest_over(block: BlockBuilder, box: list[Range], body: Body, *, outermost: int = 0) -> None:
+    """Emit a loop nest over a box of indices, with ``body`` inside.
+
+    The loop over the dimension ``outermost`` is around the others.
+    """
+    order = [outermost, *(axis for axis in range(len(box)) if axis != outermost)]
+    indices = [block.fresh.var(INT64, "ijklmn"[axis % 6]) for axis in range(len(box))]
+    builders = [block]
+    for _ in order:
+        builders.append(builders[-1].nested())
+    body(builders[-1], tuple(indices))
+    for depth, axis in reversed(list(enumerate(order))):
+        loop = ir.For(
+            indices[axis], *box[axis], arith.ONE, (), builders[depth + 1].block(), block.origin
+        )
+        builders[depth].emit(loop)
+
+
+def nests_around(
+    block: BlockBuilder, outside: BlockBuilder, box: list[Range], core: list[Range], body: Body
+) -> None:
+    """Emit loop nests over the part of a box that lies outside a core, in whole or in part empty.
+
+    The sides of a dimension span the core in the dimensions before it and the box in those behind
+    it; the loop across a side, which is thin, is the outermost one. The bounds are computed in the
+    block ``outside``.
+    """
+    inside: list[Range] = []
+    for (low, high), (first, end) in zip(box, core, strict=True):
+        near = low if first == low else arith.lesser(outside, first, high)
+        far = high if end == high else arith.greater(outside, end, near)
+        inside.append((near, far))
+    for axis, (low, high) in enumerate(box):
+        near, far = inside[axis]
+        for side in ((low, near), (far, high)):
+            if side[0] != side[1]:
+                sides = [*inside[:axis], side, *box[axis + 1 :]]
+                nest_over(block, sides, body, outermost=axis)
+
+
 def _element(array: ir.Var) -> Type:
     match array.type:
         case Array(dtype):

@@ -46,7 +46,7 @@ from numbad.transform import arith, custom
 from numbad.transform.custom import CustomCall
 from numbad.transform.derivatives import RESULT
 from numbad.transform.pairs import Pair, Pairs, Request, forward_type
-from numbad.transform.slots import open_slots
+from numbad.transform.slots import Slots, open_slots
 from numbad.transform.tape import counter
 
 
@@ -78,6 +78,7 @@ class Augmented:
     tuple_shadows: dict[ir.Var, tuple[ir.Var | None, ...]] = field(default_factory=dict)
     tape_lists: tuple[ir.Var, ...] = ()
     complete: set[ir.Var] = field(default_factory=set)
+    apart: set[ir.Var] = field(default_factory=set)
 
 
 def shadow_type(type_: Type) -> Type:
@@ -111,6 +112,8 @@ class _Augmenter:
         cycles: list[Cycle],
     ) -> None:
         self.cycles = cycles
+        self.opened: dict[Cycle, Slots] = {}
+        self.begun: dict[ir.Var, Slots] = {}
         self.earlier: dict[ir.Var, ir.Var] = {}
         self.regions = regions
         self.activity = activity
@@ -173,7 +176,11 @@ class _Augmenter:
         created: list[ir.Var] = []
         for position, statement in enumerate(region.block):
             block.origin = statement.origin
-            self._statement(region, position, statement, block)
+            for cycle in self.cycles:
+                if cycle.region is region and cycle.opening == position:
+                    self._open(cycle, block)
+            if not self._in_slots(statement, block):
+                self._statement(region, position, statement, block)
             match statement:
                 case ir.Let(target, ir.Alloc()) if isinstance(target.type, List):
                     if target in self.result.backward_only.values():
@@ -183,12 +190,23 @@ class _Augmenter:
         for target in created:
             self.result.length[target] = block.let(INT64, ir.Shape(target, 0))
 
+    def _in_slots(self, statement: ir.Stmt, block: BlockBuilder) -> bool:
+        """Whether the statement makes or reads a state in a slot; it is emitted then."""
+        match statement:
+            case ir.Let(target, ir.Load() as load) if target in self.earlier:
+                block.emit(replace(statement, expr=replace(load, array=self.earlier[target])))
+            case ir.Let(target, ir.Alloc() as alloc) if target in self.begun:
+                self.begun[target].begin(block, statement)
+                if self._is_active_memory(target):
+                    self._companion(target, alloc, block)
+            case _:
+                return False
+        return True
+
     def _statement(
         self, region: Region, position: int, statement: ir.Stmt, block: BlockBuilder
     ) -> None:
         match statement:
-            case ir.Let(target, ir.Load() as load) if target in self.earlier:
-                block.emit(replace(statement, expr=replace(load, array=self.earlier[target])))
             case ir.Let(target, ir.Invoke(differentiable=positions)) if positions is not None:
                 self._custom(region, position, statement, block)
             case ir.Let(target, ir.Invoke(name, args, None)) if any(
@@ -256,7 +274,9 @@ class _Augmenter:
     def _for(self, region: Region, position: int, loop: ir.For, block: BlockBuilder) -> None:
         """Augment a loop; its states go to slots where that was asked for."""
         here = [c for c in self.cycles if c.region is region and c.position == position]
-        opened = [open_slots(cycle, loop, block) for cycle in here]
+        opened = [self.opened.get(cycle) or self._open(cycle, block) for cycle in here]
+        for slots in opened:
+            slots.fill(block)
         inners = self._carried_inners(loop.carried)
         body = BlockBuilder(self.fresh)
         body.origin = loop.origin
@@ -275,6 +295,16 @@ class _Augmenter:
         for slots in opened:
             slots.leave(block)
             self.result.complete.update(slots.complete())
+            self.result.apart |= slots.apart
+
+    def _open(self, cycle: Cycle, block: BlockBuilder) -> Slots:
+        """Make the slots of a cycle, and have its initial arrays made in them."""
+        loop = cycle.region.block[cycle.position]
+        assert isinstance(loop, ir.For)
+        slots = self.opened[cycle] = open_slots(cycle, loop, block)
+        if cycle.opening is not None:
+            self.begun |= {i.init: slots for i in cycle.items if isinstance(i.init, ir.Var)}
+        return slots
 
     def _counted(self, region: Region, position: int, loop: ir.While) -> ir.While:
         """Return the loop with a counter of its iterations."""

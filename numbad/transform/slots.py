@@ -9,31 +9,60 @@ where they are.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from numbad.analysis.stepping import Cycle
 from numbad.ir import nodes as ir
 from numbad.ir.build import BlockBuilder
-from numbad.ir.types import INT64, Array
+from numbad.ir.types import INT64, Array, element_of
 from numbad.transform import arith
-from numbad.transform.arrays import copy_into
+from numbad.transform.arrays import Range, copy_into, nest_over, nests_around
 
 
 @dataclass(frozen=True, eq=False)
 class Slots:
     """The slots of one cycle, for a forward sweep under construction.
 
-    ``low`` and ``high`` bound the window in each dimension, clipped to the array.
+    ``before`` is the block of the loop, ``window`` what the loop's body writes; ``apart`` are the
+    initial arrays that are slots from the beginning.
     """
 
     cycle: Cycle
     states: ir.Var
     trips: ir.Operand
-    low: tuple[ir.Operand, ...]
-    high: tuple[ir.Operand, ...]
+    window: list[Range]
     old: ir.Var
+    before: BlockBuilder
+    apart: set[ir.Var] = field(default_factory=set)
+
+    def begin(self, block: BlockBuilder, statement: ir.Let) -> None:
+        """Define an initial array as the slot that it is, in place of its allocation."""
+        count = len(self.cycle.items)
+        alloc, target = statement.expr, statement.target
+        assert isinstance(alloc, ir.Alloc)
+        for distance, item in enumerate(self.cycle.items, 1):
+            if item.init == target:
+                self._view(block, target, arith.ZERO, count - distance)
+        self.apart.add(target)
+        fill = alloc.fill
+        if fill is not None:
+            nest_over(
+                block,
+                [(arith.ZERO, extent) for extent in self.cycle.extents],
+                lambda inner, index: inner.emit(ir.Store(target, index, fill, inner.origin)),
+            )
+
+    def fill(self, block: BlockBuilder) -> None:
+        """Copy the initial arrays into their slots, those that are not slots already."""
+        count = len(self.cycle.items)
+        for distance, item in enumerate(self.cycle.items, 1):
+            assert isinstance(item.init, ir.Var)
+            if item.init not in self.apart:
+                slot = block.fresh.var(item.init.type, item.init.name)
+                self._view(block, slot, arith.ZERO, count - distance)
+                copy_into(block, slot, item.init)
 
     def enter(self, block: BlockBuilder, counter: ir.Operand) -> None:
         """Define the arrays of an iteration, at the start of its body."""
@@ -45,7 +74,13 @@ class Slots:
         # has the same shadow before and behind it.
         target = block.fresh.var(written.type, written.name)
         self._view(block, target, counter, count)
-        self._copy_outside(block, target)
+
+        def copy(inner: BlockBuilder, index: tuple[ir.Operand, ...]) -> None:
+            value = inner.let(element_of(written.type), ir.Load(self.old, index))
+            inner.emit(ir.Store(target, index, value, inner.origin))
+
+        whole: list[Range] = [(arith.ZERO, extent) for extent in self.cycle.extents]
+        nests_around(block, self.before, whole, self.window, copy)
         block.let_existing(written, ir.Cast(target))
 
     def leave(self, block: BlockBuilder) -> None:
@@ -68,43 +103,9 @@ class Slots:
         slot = arith.add_int(block, counter, ir.Const(ahead, INT64))
         block.let_existing(target, ir.Subview(self.states, (slot,)))
 
-    def _copy_outside(self, block: BlockBuilder, target: ir.Var) -> None:
-        """Copy the old contents outside the window.
-
-        The sides of a dimension span the window in the dimensions before it and the whole array in
-        those behind it. The loop over the few elements across a side is the outermost one.
-        """
-        whole = [(arith.ZERO, extent) for extent in self.cycle.extents]
-        inside = list(zip(self.low, self.high, strict=True))
-        for axis, extent in enumerate(self.cycle.extents):
-            for side in ((arith.ZERO, self.low[axis]), (self.high[axis], extent)):
-                if side[0] != side[1]:
-                    ranges = [*inside[:axis], side, *whole[axis + 1 :]]
-                    order = [axis, *(other for other in range(len(ranges)) if other != axis)]
-                    self._copy(block, target, ranges, order, {})
-
-    def _copy(
-        self,
-        block: BlockBuilder,
-        target: ir.Var,
-        ranges: list[tuple[ir.Operand, ir.Operand]],
-        order: list[int],
-        known: dict[int, ir.Operand],
-    ) -> None:
-        if not order:
-            assert isinstance(target.type, Array)
-            index = tuple(known[axis] for axis in range(len(ranges)))
-            value = block.let(target.type.dtype, ir.Load(self.old, index))
-            block.emit(ir.Store(target, index, value, block.origin))
-            return
-        axis = order[0]
-        inner, counter = block.nested(), block.fresh.var(INT64, "ijklmn"[axis % 6])
-        self._copy(inner, target, ranges, order[1:], {**known, axis: counter})
-        block.emit(ir.For(counter, *ranges[axis], arith.ONE, (), inner.block(), block.origin))
-
 
 def open_slots(cycle: Cycle, loop: ir.For, block: BlockBuilder) -> Slots:
-    """Emit the allocation of the slots before the loop, and the initial states."""
+    """Emit the allocation of the slots, in the block of the loop."""
     trips = arith.trip_count(block, loop.start, loop.stop, loop.step)
     count, written = len(cycle.items), cycle.written
     assert isinstance(written.type, Array)
@@ -115,19 +116,9 @@ def open_slots(cycle: Cycle, loop: ir.For, block: BlockBuilder) -> Slots:
         ir.Alloc((size, *cycle.extents), None),
         f"{name}_states" if name else "states",
     )
-    for distance, item in enumerate(cycle.items, 1):
-        assert isinstance(item.init, ir.Var)
-        slot = block.let(written.type, ir.Subview(states, (ir.Const(count - distance, INT64),)))
-        copy_into(block, slot, item.init)
-    low, high = [], []
-    for (first, stop, offset), extent in zip(cycle.window, cycle.extents, strict=True):
-        start: ir.Operand = ir.Const(first, INT64)
-        if first > 0:
-            start = block.call(INT64, min, start, extent)
-        end = arith.add_int(block, stop, ir.Const(offset, INT64))
-        if end != extent:
-            end = block.call(INT64, max, end, start)
-        low.append(start)
-        high.append(end)
-    old = block.fresh.var(written.type, written.name)
-    return Slots(cycle, states, trips, tuple(low), tuple(high), old)
+    window: list[Range] = [
+        (ir.Const(first, INT64), arith.add_int(block, stop, ir.Const(offset, INT64)))
+        for first, stop, offset in cycle.window
+    ]
+    old = block.fresh.var(written.type, f"{written.name}_old" if written.name else "")
+    return Slots(cycle, states, trips, window, old, block)

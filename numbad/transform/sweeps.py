@@ -151,7 +151,7 @@ def _planned(
         refused |= emission.not_fusible
     scheduler = Scheduler(
         regions,
-        memory,
+        Memory(regions, params, function.results, augmented.apart) if augmented.apart else memory,
         derivatives,
         augmented.old_value,
         shadows=frozenset(augmented.shadow.values()),
