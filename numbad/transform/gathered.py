@@ -262,26 +262,34 @@ class _Rim:
         """Emit the loops."""
         ranges = self._ranges(box)
         body, block = self.body, self.body.innermost
-        terms = [body.value(each.term, body.here) for each in self.nest.sums]
-        work: dict[Shift, list[ir.Stmt]] = {body.here: [body.write(each) for each in self.plan.own]}
+        work: dict[Shift, list[tuple[Target, ir.Operand]]] = {body.here: []}
         for target in self.plan.targets:
             for shift, operand in target.terms:
-                added = body.added(target, shift, body.value(operand, body.here))
-                work.setdefault(shift, []).append(added)
-        block.origin = self.out.origin
-        for shift, statements in work.items():
-            merges = []
-            if shift == body.here:
-                merges = [
-                    ir.Merge(block.fresh.var(term.type), term, arith.zero(term.type))
-                    for term in terms
-                ]
-                terms = [merge.result for merge in merges]
-            if statements or merges:
-                is_left = block.call(BOOL, operator.not_, self._in_core(shift))
-                then = tuple(statements)
-                block.emit(ir.If(is_left, then, (), tuple(merges), self.out.origin))
+                work.setdefault(shift, []).append((target, operand))
+        own = work.pop(body.here)
+        for shift, parts in work.items():
+            added = [body.added(t, shift, body.value(each, body.here)) for t, each in parts]
+            self._unless_in_core(shift, tuple(added), ())
+        # What the iteration does at its own place is computed where it is due only.
+        then = body.blocks[-1] = block.nested()
+        terms = [body.value(each.term, body.here) for each in self.nest.sums]
+        for each in self.plan.own:
+            then.emit(body.write(each))
+        for target, operand in own:
+            then.emit(body.added(target, body.here, body.value(operand, body.here)))
+        body.blocks[-1] = block
+        merges = [
+            ir.Merge(block.fresh.var(term.type), term, arith.zero(term.type)) for term in terms
+        ]
+        self._unless_in_core(body.here, then.block(), tuple(merges))
+        terms = [merge.result for merge in merges]
         body.close(ranges, terms, subtotals, [each.result for each in self.nest.sums])
+
+    def _unless_in_core(self, shift: Shift, then: ir.Block, merges: tuple[ir.Merge, ...]) -> None:
+        if then or merges:
+            block = self.body.innermost
+            is_left = block.call(BOOL, operator.not_, self._in_core(shift))
+            block.emit(ir.If(is_left, then, (), merges, self.out.origin))
 
     def _ranges(self, box: list[Range]) -> list[Range]:
         """Return the ranges of the loops."""

@@ -32,6 +32,7 @@ from numbad.transform.first_writes import store_first_writes
 from numbad.transform.gather import gather_stencils
 from numbad.transform.induction import eliminate_inductions
 from numbad.transform.pairs import Pairs, Request
+from numbad.transform.postponed import postpone_clearing
 from numbad.transform.products import store_products
 from numbad.transform.simplify import simplify_program
 from numbad.transform.sweeps import sweeps
@@ -191,8 +192,8 @@ def _finished(program: ir.Program, primal: int) -> ir.Program:
 
 
 def _improved(function: ir.Function, primal: int) -> ir.Function:
-    placed = improve_accumulations(gather_stencils(join_branches(function), primal))
-    return drop_unread_stores(join_cleared(placed))
+    gathered = postpone_clearing(gather_stencils(join_branches(function), primal))
+    return drop_unread_stores(join_cleared(improve_accumulations(gathered)))
 
 
 def split(reversed_: Reversed, name: str) -> tuple[ir.Program, ir.Program] | None:

@@ -1,0 +1,263 @@
+"""Elements that a loop clears for a later iteration, which overwrites them.
+
+The adjoint of a time step takes the cotangents of the new state and clears them, and adds to those
+of the old state. With exchanged buffers, what one iteration clears is what the next one adds to: if
+the first that happens to the elements is that a nest adds to each of them once, it can store what
+it adds, and nothing has to be cleared but what the nest leaves out. Behind the loop the elements
+that the last iteration would have cleared are cleared.
+"""
+
+from __future__ import annotations
+
+import operator
+from dataclasses import dataclass, replace
+
+from numbad.analysis.memory import Memory
+from numbad.analysis.nests import Bound, Nest, Place, nest_of
+from numbad.analysis.regions import Regions
+from numbad.analysis.regions import analyse as analyse_regions
+from numbad.ir import nodes as ir
+from numbad.ir import visit
+from numbad.ir.build import BlockBuilder, Fresh
+from numbad.ir.types import BOOL, INT64, element_of, is_memory
+from numbad.transform import arith
+from numbad.transform.arrays import Body, Range, nest_over, nests_around
+
+Box = tuple[tuple[Bound, Bound], ...]
+
+
+def postpone_clearing(function: ir.Function) -> ir.Function:
+    """Return the function with stores in place of clearing and adding, across iterations."""
+    if not any(isinstance(each, ir.For) and each.carried for each in visit.walk(function.body)):
+        return function
+    regions = analyse_regions(function.body, function.params)
+    memory = Memory(regions, function.params, function.results)
+    fresh = Fresh(visit.first_free_id(function))
+    return replace(function, body=_Pass(regions, memory, fresh).block(function.body))
+
+
+@dataclass(frozen=True)
+class _Found:
+    """Positions in a loop's body of the nest that clears and of the one that adds.
+
+    ``array`` is what the cleared array is called in the next iteration, and ``result`` behind the
+    loop; ``box`` is what is cleared, ``core`` what is added to.
+    """
+
+    clearing: int
+    adding: int
+    array: ir.Var
+    result: ir.Var
+    box: Box
+    core: Box
+
+
+class _Pass:
+    def __init__(self, regions: Regions, memory: Memory, fresh: Fresh) -> None:
+        self.regions = regions
+        self.memory = memory
+        self.fresh = fresh
+
+    def block(self, block: ir.Block) -> ir.Block:
+        out = BlockBuilder(self.fresh)
+        for position, statement in enumerate(block):
+            out.origin = statement.origin
+            match statement:
+                case ir.For() if found := self._search(statement, block[:position]):
+                    self._rewrite(statement, found, out)
+                case _:
+                    out.emit(visit.with_regions(statement, lambda _, inner: self.block(inner)))
+        return out.block()
+
+    # --- what is found ----------------------------------------------------------------------------
+
+    def _search(self, loop: ir.For, before: ir.Block) -> list[_Found]:
+        found = []
+        if not isinstance(loop.step, ir.Const) or loop.step.value not in (1, -1):
+            return []
+        references = [item for item in loop.carried if is_memory(item.inner.type)]
+        inits = [item.init for item in references]
+        for item in references:
+            cleared = item.next
+            if (
+                not isinstance(cleared, ir.Var)
+                or cleared == item.inner
+                or cleared not in {each.inner for each in references}
+                or inits.count(item.init) != 1
+                or not self._is_zero(item.init, before)
+            ):
+                continue
+            place = self._place(loop, item, cleared)
+            if place is not None:
+                found.append(place)
+        return found
+
+    def _is_zero(self, operand: ir.Operand, before: ir.Block) -> bool:
+        """Whether an array of zeros was made in the same block, and nothing done to it.
+
+        It may have gone through loops that exchange it for others of its kind.
+        """
+        if not isinstance(operand, ir.Var):
+            return False
+        for position in reversed(range(len(before))):
+            match before[position]:
+                case ir.Let(target, expr) if target == operand:
+                    return _is_zeros(expr)
+                case ir.For(carried=carried, body=body) if operand in {c.result for c in carried}:
+                    return not self._touching(body, operand, exactly=False) and all(
+                        self._is_zero(item.init, before[:position])
+                        for item in carried
+                        if self._may_share(item.inner, operand)
+                    )
+                case statement if self._touching((statement,), operand):
+                    return False
+                case _:
+                    pass
+        return False
+
+    def _place(self, loop: ir.For, item: ir.Carried, cleared: ir.Var) -> _Found | None:
+        body = loop.body
+        clearing = self._touching(body, cleared)[-1:]
+        adding = self._touching(body, item.inner)[:1]
+        if not clearing or not adding or clearing[0] <= adding[0]:
+            return None
+        box = self._written(body[clearing[0]], cleared, ir.Store)
+        core = self._written(body[adding[0]], item.inner, ir.Accumulate)
+        if box is None or core is None or not _is_within(core, box):
+            return None
+        defined = visit.defined_vars((loop,))
+        if any(bound.base in defined for sides in (*box, *core) for bound in sides):
+            return None
+        return _Found(clearing[0], adding[0], item.inner, item.result, box, core)
+
+    def _touching(self, body: ir.Block, array: ir.Var, *, exactly: bool = True) -> list[int]:
+        """Return the positions of the statements that may touch the memory of a reference.
+
+        Without ``exactly``, what it might be exchanged for counts as well.
+        """
+        return [
+            position
+            for position, statement in enumerate(body)
+            if not _reads_shape(statement)
+            and any(
+                self._may_share(var, array)
+                and not (exactly and self.memory.are_distinct(var, array))
+                for var in visit.used_vars((statement,))
+            )
+        ]
+
+    def _may_share(self, var: ir.Var, array: ir.Var) -> bool:
+        if not is_memory(var.type) or not self.memory.knows(var):
+            return False
+        return self.memory.of(var) is self.memory.of(array)
+
+    def _written(
+        self, statement: ir.Stmt, array: ir.Var, kind: type[ir.Store] | type[ir.Accumulate]
+    ) -> Box | None:
+        """Return the elements that a nest clears (adds to) once each, if that is all it does.
+
+        To the array, that is; where it clears, to anything.
+        """
+        if not isinstance(statement, ir.For):
+            return None
+        nest = nest_of(statement, self.regions.definition)
+        if nest is None:
+            return None
+        inside = tuple(s for s in visit.walk(nest.loops[:1]) if not isinstance(s, ir.For))
+        users = self._touching(inside, array)
+        writes = [each for each in nest.body if not isinstance(each, ir.Let)]
+        own = [each for each in writes if each.array == array]
+        if len(users) != 1 or len(own) != 1 or not isinstance(own[0], kind):
+            return None
+        if kind is ir.Store and (len(writes) != 1 or not arith.is_zero(own[0].value) or nest.sums):
+            return None
+        return _box(nest, own[0].index)
+
+    # --- what becomes of it -----------------------------------------------------------------------
+
+    def _rewrite(self, loop: ir.For, found: list[_Found], out: BlockBuilder) -> None:
+        body = BlockBuilder(self.fresh)
+        cleared = {each.clearing: each for each in found}
+        adding: dict[int, list[_Found]] = {}
+        for each in found:
+            adding.setdefault(each.adding, []).append(each)
+        for position, statement in enumerate(loop.body):
+            if position in cleared:
+                continue
+            body.origin = statement.origin
+            for each in adding.get(position, ()):
+                box, core = _ranges(out, each.box), _ranges(out, each.core)
+                nests_around(body, out, box, core, _clear(each.array))
+                statement = _storing(statement, each.array)  # noqa: PLW2901 - one after the other
+            body.emit(statement)
+        out.emit(replace(loop, body=body.block()))
+        is_up = arith.is_one(loop.step)
+        compare = operator.lt if is_up else operator.gt
+        runs = out.call(BOOL, compare, loop.start, loop.stop)
+        inner = out.nested()
+        for each in found:
+            box = _ranges(out, each.box)
+            nest_over(inner, box, _clear(each.result))
+        out.emit(ir.If(runs, inner.block(), (), (), out.origin))
+
+
+def _reads_shape(statement: ir.Stmt) -> bool:
+    return isinstance(statement, ir.Let) and isinstance(statement.expr, ir.Shape)
+
+
+def _is_zeros(expr: ir.Expr) -> bool:
+    match expr:
+        case ir.Alloc(_, fill, "shadow"):
+            return fill is not None and arith.is_zero(fill)
+        case _:
+            return False
+
+
+def _box(nest: Nest, index: tuple[ir.Operand, ...]) -> Box | None:
+    """Return the elements at an index, by dimension, if each iteration has its own."""
+    places = [nest.place(each) for each in index]
+    levels = {place.level for place in places if place is not None}
+    if len(levels) != len(nest.loops) or len(places) != len(levels):
+        return None
+    return tuple(
+        (low.moved(place.offset), high.moved(place.offset))
+        for place in places
+        if isinstance(place, Place)
+        for low, high in [nest.box[place.level]]
+    )
+
+
+def _is_within(core: Box, box: Box) -> bool:
+    """Whether a box certainly lies within another, if it is not empty."""
+    return all(
+        inner.base == outer.base and (inner.distance - outer.distance) * sign >= 0
+        for pair in zip(core, box, strict=True)
+        for inner, outer, sign in zip(*pair, (1, -1), strict=True)
+    )
+
+
+def _ranges(block: BlockBuilder, box: Box) -> list[Range]:
+    return [(_operand(block, low), _operand(block, high)) for low, high in box]
+
+
+def _operand(block: BlockBuilder, bound: Bound) -> ir.Operand:
+    distance = ir.Const(bound.distance, INT64)
+    return distance if bound.base is None else arith.add_int(block, bound.base, distance)
+
+
+def _clear(array: ir.Var) -> Body:
+    def body(inner: BlockBuilder, index: tuple[ir.Operand, ...]) -> None:
+        inner.emit(ir.Store(array, index, arith.zero(element_of(array.type)), inner.origin))
+
+    return body
+
+
+def _storing(statement: ir.Stmt, array: ir.Var) -> ir.Stmt:
+    """Return a nest that stores what it added to the array."""
+    match statement:
+        case ir.Accumulate(target, index, value, origin) if target == array:
+            return ir.Store(target, index, value, origin)
+        case ir.For(body=body):
+            return replace(statement, body=tuple(_storing(each, array) for each in body))
+        case _:
+            return statement
