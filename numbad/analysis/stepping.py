@@ -13,7 +13,7 @@ element; behind the nest it sees the new contents.
 from __future__ import annotations
 
 import operator
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from dataclasses import dataclass
 
 from numbad.analysis.memory import Memory
@@ -25,6 +25,18 @@ from numbad.ir.types import Array, Scalar, is_memory
 # The window leaves out at most so many elements on each side, or the states would cost more than
 # the elements that are overwritten.
 _WIDEST_MARGIN = 4
+
+
+@dataclass(frozen=True, eq=False)
+class Rows:
+    """Where a nest goes from row to row: see ``Cycle.rows``.
+
+    ``index`` has for each axis the index of a loop, and what is added to it.
+    """
+
+    region: Region
+    axis: int
+    index: tuple[tuple[ir.Var, int], ...]
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,6 +58,9 @@ class Cycle:
     window
         For each dimension the first index that the nest writes, and the end of the range as an
         operand and a distance to be added to it.
+    rows
+        The body of the loop around the nest's innermost one, and the axis along which that one
+        runs; if the nest has several loops, and is the first to write.
     earlier
         Loads of the written array that see its old contents.
     returned
@@ -58,6 +73,7 @@ class Cycle:
     extents: tuple[ir.Operand, ...]
     opening: int | None
     window: tuple[tuple[int, ir.Operand, int], ...]
+    rows: Rows | None
     earlier: frozenset[ir.Var]
     returned: frozenset[ir.Var]
 
@@ -189,6 +205,7 @@ class _Search:
                     extents,
                     self._opening(loop),
                     window,
+                    self._rows(store, stores),
                     earlier,
                     frozenset(outside),
                 )
@@ -318,9 +335,36 @@ class _Search:
             window.append((first, loop.stop, offset))
         return None if loops else tuple(window)
 
-    def _moving(
-        self, operand: ir.Operand, loops: dict[ir.Var, ir.For]
-    ) -> tuple[ir.Var, int] | None:
+    def _rows(self, core: _Use, stores: list[_Use]) -> Rows | None:
+        """Return where the nest around a store goes from row to row; see ``Cycle.rows``."""
+        assert isinstance(core.statement, ir.Store)
+        around = core.region.parent
+        assert around is not None
+        if around is self.body or not self._is_first(core, stores):
+            return None
+        loop, index = core.region.owner, core.statement.index
+        assert isinstance(loop, ir.For)
+        moving = [self._moving(operand, {loop.index}) for operand in index]
+        (axis,) = (axis for axis, place in enumerate(moving) if place is not None)
+        loops = {each.index for each in self._loops_around(core.region)}
+        places = tuple(self._moving(operand, loops) for operand in index)
+        return Rows(around, axis, tuple(place for place in places if place is not None))
+
+    def _loops_around(self, region: Region) -> list[ir.For]:
+        """Return the loops around a region within the body, innermost first."""
+        found = []
+        while region is not self.body:
+            assert isinstance(region.owner, ir.For) and region.parent is not None
+            found.append(region.owner)
+            region = region.parent
+        return found
+
+    def _is_first(self, core: _Use, stores: list[_Use]) -> bool:
+        """Whether a store is the only one in its nest, and no other comes before that."""
+        place = self._place(core)
+        return all(store is core or self._place(store) > place for store in stores)
+
+    def _moving(self, operand: ir.Operand, loops: Container[ir.Var]) -> tuple[ir.Var, int] | None:
         """Return the loop variable and the constant whose sum the operand is."""
         if not isinstance(operand, ir.Var):
             return None
@@ -375,7 +419,7 @@ class _Search:
     ) -> frozenset[ir.Var] | None:
         """Return the loads that see the old contents; None if one may see both or neither."""
         place = self._place(core)
-        is_first = all(store is core or self._place(store) > place for store in stores)
+        is_first = self._is_first(core, stores)
         found = set()
         for load in loads:
             assert isinstance(load.statement, ir.Let)

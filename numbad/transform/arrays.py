@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Callable
+from dataclasses import dataclass
 
 from numbad.ir import nodes as ir
 from numbad.ir.build import BlockBuilder
@@ -67,26 +68,65 @@ def nest_over(block: BlockBuilder, box: list[Range], body: Body, *, outermost: i
         builders[depth].emit(loop)
 
 
-def nests_around(
-    block: BlockBuilder, outside: BlockBuilder, box: list[Range], core: list[Range], body: Body
-) -> None:
-    """Emit loop nests over the part of a box that lies outside a core, in whole or in part empty.
+@dataclass(frozen=True)
+class Side:
+    """A part of a box beside a core, across ``axis``."""
 
-    The sides of a dimension span the core in the dimensions before it and the box in those behind
-    it; the loop across a side, which is thin, is the outermost one. The bounds are computed in the
-    block ``outside``.
+    axis: int
+    ranges: list[Range]
+
+
+def sides_of(
+    outside: BlockBuilder, box: list[Range], core: list[Range], last: int | None = None
+) -> list[Side]:
+    """Return the parts of a box that lie outside a core, in whole or in part empty.
+
+    The sides across an axis span the core along the axes before it and the box along those behind
+    it, where ``last`` counts as the last axis. The bounds are computed in the block ``outside``.
     """
     inside: list[Range] = []
     for (low, high), (first, end) in zip(box, core, strict=True):
         near = low if first == low else arith.lesser(outside, first, high)
         far = high if end == high else arith.greater(outside, end, near)
         inside.append((near, far))
-    for axis, (low, high) in enumerate(box):
-        near, far = inside[axis]
+    order = [axis for axis in range(len(box)) if axis != last]
+    order += [] if last is None else [last]
+    found = []
+    for rank, axis in enumerate(order):
+        (low, high), (near, far) = box[axis], inside[axis]
         for side in ((low, near), (far, high)):
             if side[0] != side[1]:
-                sides = [*inside[:axis], side, *box[axis + 1 :]]
-                nest_over(block, sides, body, outermost=axis)
+                ranges = list(box)
+                ranges[axis] = side
+                for before in order[:rank]:
+                    ranges[before] = inside[before]
+                found.append(Side(axis, ranges))
+    return found
+
+
+def nest_across(block: BlockBuilder, side: Side, body: Body) -> None:
+    """Emit a loop nest over a side; the loop across it, which is short, is the outermost."""
+    nest_over(block, side.ranges, body, outermost=side.axis)
+
+
+def row_across(
+    block: BlockBuilder, side: Side, index: tuple[tuple[ir.Var, int], ...], body: Body
+) -> None:
+    """Emit the loop across a side in one row.
+
+    ``index`` has for each axis the index of a loop and what is added to it; that of the axis across
+    the side does not matter.
+    """
+    places: list[ir.Operand] = []
+    inner = block.nested()
+    counter = block.fresh.var(INT64, "ijklmn"[side.axis % 6])
+    for axis, (base, offset) in enumerate(index):
+        is_across = axis == side.axis
+        distance = ir.Const(offset, INT64)
+        places.append(counter if is_across else arith.add_int(block, base, distance))
+    body(inner, tuple(places))
+    bounds = side.ranges[side.axis]
+    block.emit(ir.For(counter, *bounds, arith.ONE, (), inner.block(), block.origin))
 
 
 def _element(array: ir.Var) -> Type:

@@ -174,6 +174,9 @@ class _Augmenter:
 
     def _statements(self, region: Region, block: BlockBuilder) -> None:
         created: list[ir.Var] = []
+        for slots in self.opened.values():
+            if slots.cycle.rows is not None and slots.cycle.rows.region is region:
+                slots.enter_row(block)
         for position, statement in enumerate(region.block):
             block.origin = statement.origin
             for cycle in self.cycles:

@@ -21,7 +21,7 @@ from numbad.ir import visit
 from numbad.ir.build import BlockBuilder, Fresh
 from numbad.ir.types import BOOL, INT64, element_of, is_memory
 from numbad.transform import arith
-from numbad.transform.arrays import Body, Range, nest_over, nests_around
+from numbad.transform.arrays import Body, Range, Side, nest_across, nest_over, row_across, sides_of
 
 Box = tuple[tuple[Bound, Bound], ...]
 
@@ -40,16 +40,19 @@ def postpone_clearing(function: ir.Function) -> ir.Function:
 class _Found:
     """Positions in a loop's body of the nest that clears and of the one that adds.
 
-    ``array`` is what the cleared array is called in the next iteration, and ``result`` behind the
-    loop; ``box`` is what is cleared, ``core`` what is added to.
+    ``item`` carries what the cleared array is called in the next iteration; ``box`` is what is
+    cleared, ``core`` what is added to. The nest goes from ``row`` to row, if it has several loops,
+    along ``axis`` and all others at ``index`` (the index of a loop, and what is added to it).
     """
 
     clearing: int
     adding: int
-    array: ir.Var
-    result: ir.Var
+    item: ir.Carried
     box: Box
     core: Box
+    row: ir.Var | None
+    axis: int | None
+    index: tuple[tuple[ir.Var, int], ...]
 
 
 class _Pass:
@@ -121,14 +124,22 @@ class _Pass:
         adding = self._touching(body, item.inner)[:1]
         if not clearing or not adding or clearing[0] <= adding[0]:
             return None
-        box = self._written(body[clearing[0]], cleared, ir.Store)
-        core = self._written(body[adding[0]], item.inner, ir.Accumulate)
-        if box is None or core is None or not _is_within(core, box):
+        cleared_nest = self._writing(body[clearing[0]], cleared, ir.Store)
+        added_nest = self._writing(body[adding[0]], item.inner, ir.Accumulate)
+        if cleared_nest is None or added_nest is None:
+            return None
+        (clears, _), (adds, places) = cleared_nest, added_nest
+        box, core = _box(*cleared_nest), _box(*added_nest)
+        if clears.sums or not _is_within(core, box):
             return None
         defined = visit.defined_vars((loop,))
         if any(bound.base in defined for sides in (*box, *core) for bound in sides):
             return None
-        return _Found(clearing[0], adding[0], item.inner, item.result, box, core)
+        rank = len(adds.loops) - 1
+        row = adds.loops[-2].index if rank else None
+        axis = [place.level for place in places].index(rank) if rank else None
+        index = tuple((adds.loops[place.level].index, place.offset) for place in places)
+        return _Found(clearing[0], adding[0], item, box, core, row, axis, index)
 
     def _touching(self, body: ir.Block, array: ir.Var, *, exactly: bool = True) -> list[int]:
         """Return the positions of the statements that may touch the memory of a reference.
@@ -151,12 +162,12 @@ class _Pass:
             return False
         return self.memory.of(var) is self.memory.of(array)
 
-    def _written(
+    def _writing(
         self, statement: ir.Stmt, array: ir.Var, kind: type[ir.Store] | type[ir.Accumulate]
-    ) -> Box | None:
-        """Return the elements that a nest clears (adds to) once each, if that is all it does.
+    ) -> tuple[Nest, tuple[Place, ...]] | None:
+        """Return the nest, and where it clears (adds to) an element of the array per iteration.
 
-        To the array, that is; where it clears, to anything.
+        It must do nothing else with the array; where it clears, nothing else at all.
         """
         if not isinstance(statement, ir.For):
             return None
@@ -164,14 +175,17 @@ class _Pass:
         if nest is None:
             return None
         inside = tuple(s for s in visit.walk(nest.loops[:1]) if not isinstance(s, ir.For))
-        users = self._touching(inside, array)
         writes = [each for each in nest.body if not isinstance(each, ir.Let)]
         own = [each for each in writes if each.array == array]
-        if len(users) != 1 or len(own) != 1 or not isinstance(own[0], kind):
+        if len(self._touching(inside, array)) != 1 or len(own) != 1:
             return None
-        if kind is ir.Store and (len(writes) != 1 or not arith.is_zero(own[0].value) or nest.sums):
+        if not isinstance(own[0], kind):
             return None
-        return _box(nest, own[0].index)
+        if kind is ir.Store and (len(writes) != 1 or not arith.is_zero(own[0].value)):
+            return None
+        places = tuple(place for each in own[0].index if (place := nest.place(each)) is not None)
+        each_once = len({place.level for place in places}) == len(nest.loops) == len(places)
+        return (nest, places) if each_once and len(places) == len(own[0].index) else None
 
     # --- what becomes of it -----------------------------------------------------------------------
 
@@ -186,9 +200,14 @@ class _Pass:
                 continue
             body.origin = statement.origin
             for each in adding.get(position, ()):
+                clear = _clear(each.item.inner)
                 box, core = _ranges(out, each.box), _ranges(out, each.core)
-                nests_around(body, out, box, core, _clear(each.array))
-                statement = _storing(statement, each.array)  # noqa: PLW2901 - one after the other
+                sides = sides_of(out, box, core, each.axis)
+                for side in sides:
+                    if side.axis != each.axis:
+                        nest_across(body, side, clear)
+                ends = [side for side in sides if side.axis == each.axis]
+                statement = self._storing(statement, each, ends)  # noqa: PLW2901 - one by one
             body.emit(statement)
         out.emit(replace(loop, body=body.block()))
         is_up = arith.is_one(loop.step)
@@ -197,8 +216,25 @@ class _Pass:
         inner = out.nested()
         for each in found:
             box = _ranges(out, each.box)
-            nest_over(inner, box, _clear(each.result))
+            nest_over(inner, box, _clear(each.item.result))
         out.emit(ir.If(runs, inner.block(), (), (), out.origin))
+
+    def _storing(self, statement: ir.Stmt, found: _Found, ends: list[Side]) -> ir.Stmt:
+        """Return a nest that stores what it added, and clears the ends of each of its rows."""
+        match statement:
+            case ir.Accumulate(target, index, value, origin) if target == found.item.inner:
+                return ir.Store(target, index, value, origin)
+            case ir.For(body=body):
+                block = BlockBuilder(self.fresh)
+                block.origin = statement.origin
+                if statement.index == found.row:
+                    for side in ends:
+                        row_across(block, side, found.index, _clear(found.item.inner))
+                for each in body:
+                    block.emit(self._storing(each, found, ends))
+                return replace(statement, body=block.block())
+            case _:
+                return statement
 
 
 def _reads_shape(statement: ir.Stmt) -> bool:
@@ -213,16 +249,11 @@ def _is_zeros(expr: ir.Expr) -> bool:
             return False
 
 
-def _box(nest: Nest, index: tuple[ir.Operand, ...]) -> Box | None:
-    """Return the elements at an index, by dimension, if each iteration has its own."""
-    places = [nest.place(each) for each in index]
-    levels = {place.level for place in places if place is not None}
-    if len(levels) != len(nest.loops) or len(places) != len(levels):
-        return None
+def _box(nest: Nest, places: tuple[Place, ...]) -> Box:
+    """Return the elements at the places, by axis."""
     return tuple(
         (low.moved(place.offset), high.moved(place.offset))
         for place in places
-        if isinstance(place, Place)
         for low, high in [nest.box[place.level]]
     )
 
@@ -250,14 +281,3 @@ def _clear(array: ir.Var) -> Body:
         inner.emit(ir.Store(array, index, arith.zero(element_of(array.type)), inner.origin))
 
     return body
-
-
-def _storing(statement: ir.Stmt, array: ir.Var) -> ir.Stmt:
-    """Return a nest that stores what it added to the array."""
-    match statement:
-        case ir.Accumulate(target, index, value, origin) if target == array:
-            return ir.Store(target, index, value, origin)
-        case ir.For(body=body):
-            return replace(statement, body=tuple(_storing(each, array) for each in body))
-        case _:
-            return statement

@@ -18,7 +18,16 @@ from numbad.ir import nodes as ir
 from numbad.ir.build import BlockBuilder
 from numbad.ir.types import INT64, Array, element_of
 from numbad.transform import arith
-from numbad.transform.arrays import Range, copy_into, nest_over, nests_around
+from numbad.transform.arrays import (
+    Body,
+    Range,
+    Side,
+    copy_into,
+    nest_across,
+    nest_over,
+    row_across,
+    sides_of,
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,13 +84,36 @@ class Slots:
         target = block.fresh.var(written.type, written.name)
         self._view(block, target, counter, count)
 
-        def copy(inner: BlockBuilder, index: tuple[ir.Operand, ...]) -> None:
-            value = inner.let(element_of(written.type), ir.Load(self.old, index))
+        rows = self.cycle.rows
+        for side in self._sides():
+            if rows is None or side.axis != rows.axis:
+                nest_across(block, side, self._copied(target))
+        block.let_existing(written, ir.Cast(target))
+
+    def enter_row(self, block: BlockBuilder) -> None:
+        """Copy the ends of a row, at the start of the body of the loop over rows.
+
+        They share cache lines with what the row writes.
+        """
+        rows = self.cycle.rows
+        assert rows is not None
+        target = block.fresh.var(self.cycle.written.type, self.cycle.written.name)
+        block.let_existing(target, ir.Cast(self.cycle.written))
+        for side in self._sides():
+            if side.axis == rows.axis:
+                row_across(block, side, rows.index, self._copied(target))
+
+    def _sides(self) -> list[Side]:
+        rows = self.cycle.rows
+        whole: list[Range] = [(arith.ZERO, extent) for extent in self.cycle.extents]
+        return sides_of(self.before, whole, self.window, None if rows is None else rows.axis)
+
+    def _copied(self, target: ir.Var) -> Body:
+        def body(inner: BlockBuilder, index: tuple[ir.Operand, ...]) -> None:
+            value = inner.let(element_of(target.type), ir.Load(self.old, index))
             inner.emit(ir.Store(target, index, value, inner.origin))
 
-        whole: list[Range] = [(arith.ZERO, extent) for extent in self.cycle.extents]
-        nests_around(block, self.before, whole, self.window, copy)
-        block.let_existing(written, ir.Cast(target))
+        return body
 
     def leave(self, block: BlockBuilder) -> None:
         """Define the results of the loop."""
