@@ -62,7 +62,7 @@ def free_sums(function: ir.Function, primal: int) -> ir.Function:
     if not loops:
         return function
     uses = _count_uses(function)
-    found = {id(loop): chains for loop in loops if (chains := _chains(loop, uses)) is not None}
+    found = {id(loop): chains for loop in loops if (chains := _chains(loop, uses))}
     if not found:
         return function
     regions = analyse_regions(function.body, function.params)
@@ -120,24 +120,54 @@ def _count_uses(function: ir.Function) -> Counter[ir.Operand]:
 
 
 def _chains(loop: ir.For, uses: Counter[ir.Operand]) -> list[ir.Let] | None:
-    """Return the additions by which the numbers that a loop carries grow; None if one does not."""
+    """Return the additions by which numbers that a loop carries grow; None if one waits for itself.
+
+    What an iteration only hands to the next one, which makes something else of it, is no obstacle.
+    """
     adding: dict[ir.Operand, ir.Let] = {}
     for statement in loop.body:
         if isinstance(statement, ir.Let):
             adding |= {each: statement for each in _subtotals(statement) if uses[each] == 1}
     found: list[ir.Let] = []
+    handed_on: list[ir.Carried] = []
     for item in loop.carried:
         if item.inner.type not in REALS:
             continue
-        current: ir.Operand = item.inner
-        if uses[item.next] != 1 or item.next == current:
+        chain = _chain(item, adding) if uses[item.next] == 1 else None
+        if chain is None:
+            handed_on.append(item)
+        else:
+            found += chain
+    return found if not handed_on or _is_acyclic(handed_on, loop.body) else None
+
+
+def _chain(item: ir.Carried, adding: dict[ir.Operand, ir.Let]) -> list[ir.Let] | None:
+    """Return the additions that lead from a value to its next one; None if something else does."""
+    found: list[ir.Let] = []
+    current: ir.Operand = item.inner
+    while current != item.next:
+        if current not in adding:
             return None
-        while current != item.next:
-            if current not in adding:
-                return None
-            found.append(adding[current])
-            current = adding[current].target
-    return found
+        found.append(adding[current])
+        current = adding[current].target
+    return found or None
+
+
+def _is_acyclic(carried: list[ir.Carried], body: ir.Block) -> bool:
+    """Whether no value depends, through any number of iterations, on itself."""
+    sources: dict[ir.Operand, set[ir.Operand]] = {item.inner: {item.next} for item in carried}
+    for statement in body:
+        read: set[ir.Operand] = {*visit.used_vars((statement,))}
+        sources |= dict.fromkeys(visit.definitions(statement), read)
+    for item in carried:
+        pending, seen = [item.next], {item.next}
+        while pending:
+            more = sources.get(pending.pop(), set()) - seen
+            seen |= more
+            pending += more
+        if item.inner in seen:
+            return False
+    return True
 
 
 def _subtotals(let: ir.Let) -> Iterator[ir.Operand]:

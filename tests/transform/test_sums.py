@@ -95,6 +95,23 @@ def test_compiled_sum_is_exact_where_all_orders_are(rng: np.random.Generator) ->
     assert (x_bar == 2.0 * a @ y).all()
 
 
+def diffusion(u, c, steps):
+    u = u.copy()
+    v = u.copy()
+    for _ in range(steps):
+        for i in range(1, u.size - 1):
+            v[i] = u[i] + c * (u[i - 1] - 2.0 * u[i] + u[i + 1])
+        u, v = v, u
+    return np.sum(u * u)
+
+
+@pytest.mark.parametrize(("size", "steps"), [(2, 3), (3, 1), (4, 2), (70, 5)])
+def test_stencils(size: int, steps: int, rng: np.random.Generator) -> None:
+    u = rng.normal(size=size)
+    assert "add_unordered(" in numbad.code_adjoint(diffusion, u, 0.2, steps)
+    numbad.check_grads(lambda u, c: diffusion(u, c, steps), (u, 0.2), order=2)
+
+
 def chain(a, x):
     y = np.empty(a.shape[0])
     for i in range(a.shape[0]):
@@ -187,6 +204,23 @@ def recurrence(x):
     return s * t
 
 
+def handed_on(x):
+    s, last, before = 0.0, 1.0, 2.0
+    for i in range(x.size):
+        s += x[i] * before
+        before = last * x[i]
+        last = 3.0 * x[i]
+    return s
+
+
+def in_a_circle(x):
+    s, last, before = 0.0, 1.0, 2.0
+    for i in range(x.size):
+        s += x[i] * last
+        last, before = before * x[i], last + x[i]
+    return s
+
+
 def short(x):
     s = 0.0
     for i in range(3):
@@ -216,6 +250,9 @@ def whole(x):
     return x[0] * s
 
 
+LEFT_ALONE = [subtotals, recurrence, in_a_circle, short, branches, quotients, whole]
+
+
 def _freed(f, *args: object, primal: int) -> int:
     program = calls.compiled(f, args, {}, "primal", (0,)).built.program
     return _count_free(free_sums(program.entry, primal).body)
@@ -230,7 +267,7 @@ def _count_free(body: ir.Block) -> int:
     )
 
 
-@pytest.mark.parametrize(("f", "count"), [(total, 2), (stored_inside, 1)])
+@pytest.mark.parametrize(("f", "count"), [(total, 2), (stored_inside, 1), (handed_on, 1)])
 def test_results_that_count_are_added_in_order(f, count: int, rng: np.random.Generator) -> None:
     x = rng.uniform(size=20)
     assert _freed(f, x, primal=0) == count
@@ -246,6 +283,6 @@ def test_what_is_stored_in_an_argument_is_added_in_order(rng: np.random.Generato
     assert _freed(stored, rng.uniform(size=20), np.zeros(1), primal=0) == 0
 
 
-@pytest.mark.parametrize("f", [subtotals, recurrence, short, branches, quotients, whole])
+@pytest.mark.parametrize("f", LEFT_ALONE)
 def test_loops_that_would_not_be_faster_are_left_alone(f, rng: np.random.Generator) -> None:
     assert _freed(f, rng.uniform(size=20), primal=0) == 0
