@@ -48,6 +48,7 @@ from numbad.transform.barriers import without_barriers
 from numbad.transform.compressed import compressed_columns, compressed_rows
 from numbad.transform.derivatives import Derivatives
 from numbad.transform.directions import Chunks
+from numbad.transform.downward import hide_counters
 from numbad.transform.forward import forward
 from numbad.transform.jacobian_columns import Matrices, jacobian_columns
 from numbad.transform.jacobian_rows import jacobian_rows
@@ -463,11 +464,13 @@ def _executable(program: ir.Program, primal: int | None) -> ir.Program:
     Left out are the derivatives that functions carry, what only these invoke, and barriers.
     """
     callees = {
-        name: _placed(replace(callee, custom=None)) for name, callee in program.callees.items()
+        name: hide_counters(_placed(replace(callee, custom=None)))
+        for name, callee in program.callees.items()
     }
     entry = _placed(program.entry)
     if primal is not None:
         entry = free_sums(entry, primal)
+    entry = hide_counters(entry)
     return without_unused_callees(ir.Program(entry, callees))
 
 

@@ -4,6 +4,8 @@ Numba's own range counts iterations down and adds the step to a separate value, 
 tell that the indices of a reversed loop nest are never negative; then every ``x[i]`` keeps the test
 for Python's negative indices and the loop is not vectorised. Here each iteration is entered by
 comparing the value itself with the bound, which states what is needed.
+
+``opaque`` is the opposite: it keeps LLVM from connecting the iterations of a loop.
 """
 
 from __future__ import annotations
@@ -117,3 +119,29 @@ def _lower_iternext(context: Any, builder: Any, signature: Any, args: Any, resul
     with builder.if_then(more):
         result.yield_(value)
         builder.store(builder.add(value, counting.step, flags=("nsw",)), counting.next)
+
+
+def opaque(number: int) -> int:
+    """Return the integer itself; LLVM is not told where it comes from.
+
+    Examples
+    --------
+    >>> opaque(3)
+    3
+    """
+    return number
+
+
+@type_callable(opaque)
+def _type_opaque(context: Any) -> Any:
+    def typer(number: Any) -> types.Type | None:
+        return number if isinstance(number, types.Integer) else None
+
+    return typer
+
+
+@lower_builtin(opaque, types.Integer)
+def _lower_opaque(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+    (number,) = args
+    kind = ir.FunctionType(number.type, [number.type])
+    return builder.call(ir.InlineAsm(kind, "", "=r,0", side_effect=False), [number])

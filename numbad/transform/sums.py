@@ -19,24 +19,16 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
 
-import numpy as np
-
 from numbad.analysis.memory import Memory
 from numbad.analysis.regions import analyse as analyse_regions
-from numbad.analysis.regions import trip_constant
 from numbad.ir import nodes as ir
 from numbad.ir import visit
 from numbad.ir.build import BlockBuilder, Fresh
-from numbad.ir.types import REALS, is_integer
-from numbad.kernels.arithmetic import add_unordered, divide, sign
-from numbad.kernels.vector_math import vectorised
+from numbad.ir.types import REALS
+from numbad.kernels.arithmetic import add_unordered
 from numbad.transform import arith
-from numbad.transform.costs import is_cheap
 from numbad.transform.exact import Exact
-
-# Below this, one vector of the widest kind would hardly be filled.
-_FEWEST_TRIPS = 16
-_PLAIN = (divide, sign, np.sqrt)
+from numbad.transform.plain_loops import is_plain, none_waits
 
 
 def free_sums(function: ir.Function, primal: int) -> ir.Function:
@@ -57,7 +49,7 @@ def free_sums(function: ir.Function, primal: int) -> ir.Function:
     loops = [
         statement
         for statement in visit.walk(function.body)
-        if isinstance(statement, ir.For) and _is_vectorisable(statement)
+        if isinstance(statement, ir.For) and _adds(statement) and is_plain(statement)
     ]
     if not loops:
         return function
@@ -79,36 +71,8 @@ def free_sums(function: ir.Function, primal: int) -> ir.Function:
     return replace(function, body=_rewritten(function.body, chosen, fresh))
 
 
-def _is_vectorisable(loop: ir.For) -> bool:
-    """Whether nothing but its sums keeps LLVM from running several iterations at once."""
-    if not any(item.inner.type in REALS for item in loop.carried):
-        return False
-    if any(not (item.inner.type in REALS or is_integer(item.inner.type)) for item in loop.carried):
-        return False
-    trips = trip_constant(loop)
-    if trips is not None and trips < _FEWEST_TRIPS:
-        return False
-    inside = visit.defined_vars((loop,))
-    return all(_is_simple(statement, inside) for statement in loop.body)
-
-
-def _is_simple(statement: ir.Stmt, inside: set[ir.Var]) -> bool:
-    match statement:
-        case ir.Let(_, ir.Load() | ir.Select() | ir.Cast() | ir.Shape()):
-            return True
-        case ir.Let(_, ir.Call(operator.truediv, (_, divisor))):
-            # Python's division by zero is an error, which is looked for in each iteration.
-            return divisor not in inside
-        case ir.Let(_, ir.Call(operator.pow, (_, exponent))):
-            return isinstance(exponent, ir.Const)
-        case ir.Let(_, ir.Call(fn, _, ())):
-            return is_cheap(fn) or fn in _PLAIN or vectorised(fn) is not None
-        case ir.Store() | ir.Accumulate():
-            return True
-        case ir.If(then=then, orelse=orelse):
-            return all(_is_simple(each, inside) for each in (*then, *orelse))
-        case _:
-            return False
+def _adds(loop: ir.For) -> bool:
+    return any(item.inner.type in REALS for item in loop.carried)
 
 
 def _count_uses(function: ir.Function) -> Counter[ir.Operand]:
@@ -138,7 +102,7 @@ def _chains(loop: ir.For, uses: Counter[ir.Operand]) -> list[ir.Let] | None:
             handed_on.append(item)
         else:
             found += chain
-    return found if not handed_on or _is_acyclic(handed_on, loop.body) else None
+    return found if not handed_on or none_waits(handed_on, loop.body) else None
 
 
 def _chain(item: ir.Carried, adding: dict[ir.Operand, ir.Let]) -> list[ir.Let] | None:
@@ -151,23 +115,6 @@ def _chain(item: ir.Carried, adding: dict[ir.Operand, ir.Let]) -> list[ir.Let] |
         found.append(adding[current])
         current = adding[current].target
     return found or None
-
-
-def _is_acyclic(carried: list[ir.Carried], body: ir.Block) -> bool:
-    """Whether no value depends, through any number of iterations, on itself."""
-    sources: dict[ir.Operand, set[ir.Operand]] = {item.inner: {item.next} for item in carried}
-    for statement in body:
-        read: set[ir.Operand] = {*visit.used_vars((statement,))}
-        sources |= dict.fromkeys(visit.definitions(statement), read)
-    for item in carried:
-        pending, seen = [item.next], {item.next}
-        while pending:
-            more = sources.get(pending.pop(), set()) - seen
-            seen |= more
-            pending += more
-        if item.inner in seen:
-            return False
-    return True
 
 
 def _subtotals(let: ir.Let) -> Iterator[ir.Operand]:

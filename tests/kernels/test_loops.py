@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from numba import njit
 
-from numbad.kernels.loops import irange
+from numbad.kernels.loops import irange, opaque
 
 
 @njit
@@ -69,3 +69,12 @@ def test_reversed_nest_is_vectorised() -> None:
     np.testing.assert_array_equal(b, a * 2.5)
     [llvm] = scale.inspect_llvm().values()
     assert "x double>" in llvm
+
+
+@pytest.mark.parametrize("number", [0, -3, 2**62, np.int32(-7), np.uint8(250)])
+def test_opaque_number(number) -> None:
+    @njit
+    def same(n):
+        return opaque(n)
+
+    assert same(number) == number == opaque(number)
