@@ -8,9 +8,11 @@ of either type. Numba's types are converted from and to ours by ``to_numba`` and
 from __future__ import annotations
 
 import ctypes
+import gc
 import operator
 import types as python_types
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from functools import cache
 from typing import Any, assert_never
 
@@ -51,8 +53,23 @@ _NAMES: dict[nt.Type, str] = {type_: name for name, type_ in _SCALARS.items()}
 compiler_lock = global_compiler_lock
 """Numba's own lock: compilations by numbad hold it, so that the two cannot wait for each other."""
 
+# Compilation makes hundreds of thousands of objects that live on for a while. With Python's usual
+# thresholds the collector goes through all of them again and again, for an eighth of the time.
+_COLLECTION_THRESHOLDS = (200_000, 20, 100)
+
 _call_types: dict[Any, Type | None] = {}
 _compiled: dict[python_types.FunctionType, Any] = {}
+
+
+@contextmanager
+def rare_collections() -> Iterator[None]:
+    """Let Python collect garbage rarely in a block; for use under the compiler's lock."""
+    before = gc.get_threshold()
+    gc.set_threshold(*_COLLECTION_THRESHOLDS)
+    try:
+        yield
+    finally:
+        gc.set_threshold(*before)
 
 
 def to_numba(type_: Type) -> nt.Type:

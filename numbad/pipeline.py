@@ -30,7 +30,7 @@ from numbad.ir.types import Array, Scalar, is_complex, is_memory, tangent_type
 from numbad.ir.verify import verify_program
 from numbad.nesting.several import is_possible, jacobian_parts
 from numbad.nesting.verbs import Nesting
-from numbad.numba_bridge import compiler_lock
+from numbad.numba_bridge import compiler_lock, rare_collections
 from numbad.store import fingerprint
 from numbad.structure import (
     Existing,
@@ -73,7 +73,7 @@ derivatives = Derivatives(build_rule_body)
 
 def compile_function(request: Request) -> Compilation:
     """Run all passes for a request."""
-    with compiler_lock, recorded() as codes:
+    with compiler_lock, rare_collections(), recorded() as codes:
         made = _compile(request)
         return replace(made, sources=tuple(codes.values()))
 

@@ -19,7 +19,7 @@ from numba.core.types.common import SimpleIterableType, SimpleIteratorType
 from numba.extending import lower_builtin, models, register_model, type_callable
 
 
-def irange(start: int, stop: int, step: int = 1) -> range:
+def irange(start: int, stop: int | None = None, step: int = 1) -> range:
     """Integers from start to stop in steps of step, as the built-in ``range``.
 
     In compiled code all bounds are taken as int64, and ``stop + step`` must not overflow.
@@ -29,7 +29,7 @@ def irange(start: int, stop: int, step: int = 1) -> range:
     >>> list(irange(0, 3)), list(irange(5, 0, -2))
     ([0, 1, 2], [5, 3, 1])
     """
-    return range(start, stop, step)
+    return range(start) if stop is None else range(start, stop, step)
 
 
 class _Count(SimpleIterableType):
@@ -46,8 +46,24 @@ class _Counting(SimpleIteratorType):
         super().__init__("numbad_range_iterator", types.int64)
 
 
+class _CountUp(SimpleIterableType):
+    """The iterable in steps of one, which has less code: most loops are of this kind."""
+
+    def __init__(self) -> None:
+        super().__init__("numbad_range_up", _counting_up)
+
+
+class _CountingUp(SimpleIteratorType):
+    """The iterator in steps of one."""
+
+    def __init__(self) -> None:
+        super().__init__("numbad_range_up_iterator", types.int64)
+
+
 _counting = _Counting()
 _count = _Count()
+_counting_up = _CountingUp()
+_count_up = _CountUp()
 
 
 @register_model(_Count)
@@ -68,25 +84,40 @@ class _CountingModel(models.StructModel):
         super().__init__(manager, fe_type, members)
 
 
+@register_model(_CountUp)
+class _CountUpModel(models.StructModel):
+    def __init__(self, manager: Any, fe_type: types.Type) -> None:
+        members = [(name, types.int64) for name in ("start", "stop")]
+        super().__init__(manager, fe_type, members)
+
+
+@register_model(_CountingUp)
+class _CountingUpModel(models.StructModel):
+    def __init__(self, manager: Any, fe_type: types.Type) -> None:
+        members = [("next", types.EphemeralPointer(types.int64)), ("stop", types.int64)]
+        super().__init__(manager, fe_type, members)
+
+
 @type_callable(irange)
 def _type_range(context: Any) -> Any:
-    def typer(start: Any, stop: Any, step: Any = None) -> types.Type | None:
-        bounds = (start, stop) if step is None else (start, stop, step)
-        return _count if all(isinstance(bound, types.Integer) for bound in bounds) else None
+    def typer(start: Any, stop: Any = None, step: Any = None) -> types.Type | None:
+        bounds = [bound for bound in (start, stop, step) if bound is not None]
+        if not all(isinstance(bound, types.Integer) for bound in bounds):
+            return None
+        return _count_up if step is None else _count
 
     return typer
 
 
+@lower_builtin(irange, types.Integer)
 @lower_builtin(irange, types.Integer, types.Integer)
 @lower_builtin(irange, types.Integer, types.Integer, types.Integer)
 def _lower_range(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-    values = [
-        context.cast(builder, value, type_, types.int64)
-        for value, type_ in zip(args, signature.args, strict=True)
-    ]
-    count = cgutils.create_struct_proxy(_count)(context, builder)
-    count.start, count.stop = values[:2]
-    count.step = values[2] if len(values) == 3 else ir.Constant(ir.IntType(64), 1)
+    count = cgutils.create_struct_proxy(signature.return_type)(context, builder)
+    count.start = ir.Constant(ir.IntType(64), 0)
+    names = ("start", "stop", "step") if len(args) > 1 else ("stop",)
+    for name, value, type_ in zip(names, args, signature.args, strict=False):
+        setattr(count, name, context.cast(builder, value, type_, types.int64))
     return count._getvalue()
 
 
@@ -102,6 +133,28 @@ def _lower_getiter(context: Any, builder: Any, signature: Any, args: Any) -> Any
     counting.stop = count.stop
     counting.step = count.step
     return counting._getvalue()
+
+
+@lower_builtin("getiter", _CountUp)
+def _lower_getiter_up(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+    count = cgutils.create_struct_proxy(_count_up)(context, builder, value=args[0])
+    counting = cgutils.create_struct_proxy(_counting_up)(context, builder)
+    counting.next = cgutils.alloca_once_value(builder, count.start)
+    counting.stop = count.stop
+    return counting._getvalue()
+
+
+@lower_builtin("iternext", _CountingUp)
+@iternext_impl(RefType.UNTRACKED)
+def _lower_iternext_up(context: Any, builder: Any, signature: Any, args: Any, result: Any) -> None:
+    counting = cgutils.create_struct_proxy(_counting_up)(context, builder, value=args[0])
+    value = builder.load(counting.next)
+    more = builder.icmp_signed("<", value, counting.stop)
+    result.set_valid(more)
+    with builder.if_then(more):
+        result.yield_(value)
+        following = builder.add(value, ir.Constant(value.type, 1), flags=("nsw",))
+        builder.store(following, counting.next)
 
 
 @lower_builtin("iternext", _Counting)

@@ -199,42 +199,53 @@ class _Pass:
             if position in cleared:
                 continue
             body.origin = statement.origin
-            for each in adding.get(position, ()):
-                clear = _clear(each.item.inner)
-                box, core = _ranges(out, each.box), _ranges(out, each.core)
-                sides = sides_of(out, box, core, each.axis)
+            for together in _grouped(adding.get(position, [])):
+                first, arrays = together[0], [each.item.inner for each in together]
+                box, core = _ranges(out, first.box), _ranges(out, first.core)
+                sides = sides_of(out, box, core, first.axis)
                 for side in sides:
-                    if side.axis != each.axis:
-                        nest_across(body, side, clear)
-                ends = [side for side in sides if side.axis == each.axis]
-                statement = self._storing(statement, each, ends)  # noqa: PLW2901 - one by one
+                    if side.axis != first.axis:
+                        nest_across(body, side, _clear(arrays))
+                ends = [side for side in sides if side.axis == first.axis]
+                statement = self._storing(statement, first, arrays, ends)  # noqa: PLW2901
             body.emit(statement)
         out.emit(replace(loop, body=body.block()))
         is_up = arith.is_one(loop.step)
         compare = operator.lt if is_up else operator.gt
         runs = out.call(BOOL, compare, loop.start, loop.stop)
         inner = out.nested()
-        for each in found:
-            box = _ranges(out, each.box)
-            nest_over(inner, box, _clear(each.item.result))
+        for together in _grouped(found):
+            results = [each.item.result for each in together]
+            nest_over(inner, _ranges(out, together[0].box), _clear(results))
         out.emit(ir.If(runs, inner.block(), (), (), out.origin))
 
-    def _storing(self, statement: ir.Stmt, found: _Found, ends: list[Side]) -> ir.Stmt:
+    def _storing(
+        self, statement: ir.Stmt, found: _Found, arrays: list[ir.Var], ends: list[Side]
+    ) -> ir.Stmt:
         """Return a nest that stores what it added, and clears the ends of each of its rows."""
         match statement:
-            case ir.Accumulate(target, index, value, origin) if target == found.item.inner:
+            case ir.Accumulate(target, index, value, origin) if target in arrays:
                 return ir.Store(target, index, value, origin)
             case ir.For(body=body):
                 block = BlockBuilder(self.fresh)
                 block.origin = statement.origin
                 if statement.index == found.row:
                     for side in ends:
-                        row_across(block, side, found.index, _clear(found.item.inner))
+                        row_across(block, side, found.index, _clear(arrays))
                 for each in body:
-                    block.emit(self._storing(each, found, ends))
+                    block.emit(self._storing(each, found, arrays, ends))
                 return replace(statement, body=block.block())
             case _:
                 return statement
+
+
+def _grouped(found: list[_Found]) -> list[list[_Found]]:
+    """Return what is cleared in the same places together."""
+    groups: dict[object, list[_Found]] = {}
+    for each in found:
+        key = (each.adding, each.box, each.core, each.index)
+        groups.setdefault(key, []).append(each)
+    return list(groups.values())
 
 
 def _reads_shape(statement: ir.Stmt) -> bool:
@@ -276,8 +287,10 @@ def _operand(block: BlockBuilder, bound: Bound) -> ir.Operand:
     return distance if bound.base is None else arith.add_int(block, bound.base, distance)
 
 
-def _clear(array: ir.Var) -> Body:
+def _clear(arrays: list[ir.Var]) -> Body:
     def body(inner: BlockBuilder, index: tuple[ir.Operand, ...]) -> None:
-        inner.emit(ir.Store(array, index, arith.zero(element_of(array.type)), inner.origin))
+        for array in arrays:
+            zero = arith.zero(element_of(array.type))
+            inner.emit(ir.Store(array, index, zero, inner.origin))
 
     return body

@@ -28,7 +28,7 @@ def drop_unread_stores(function: ir.Function) -> ir.Function:
     regions = analyse_regions(function.body, function.params)
     memory = Memory(regions, function.params, function.results)
     owners = _own_arrays(memory, regions)
-    uses = {array: _Uses() for array in owners.values()}
+    uses = {array: _Uses() for arrays in owners.values() for array in arrays}
     _collect(regions.root, owners, uses)
     dropped = {
         id(store.statement)
@@ -54,27 +54,33 @@ class _Uses:
     reads: list[Access] = field(default_factory=list)
 
 
-def _own_arrays(memory: Memory, regions: Regions) -> dict[ir.Var, ir.Var]:
-    """Return the arrays that the function makes and keeps, under their names and their views'."""
-    owners: dict[ir.Var, ir.Var] = {}
+def _own_arrays(memory: Memory, regions: Regions) -> dict[ir.Var, tuple[ir.Var, ...]]:
+    """Return the arrays that the function makes and keeps, under all names they may have.
+
+    A name that loops or branches give to several has them all.
+    """
+    owners: dict[ir.Var, tuple[ir.Var, ...]] = {}
     for found in memory.classes():
-        made: list[ir.Var] = []
-        views = 0
+        made = tuple(member for member in found.members if _is_made(member, regions))
+        if found.external or not made:
+            continue
         for member in found.members:
-            match regions.definition.get(member):
-                case ir.Let(_, ir.Alloc()) if isinstance(member.type, Array):
-                    made.append(member)
-                case ir.Let(_, ir.Subview() | ir.Transpose() | ir.Reshape()):
-                    views += 1
-                case _:
-                    pass
-        is_plain = not found.external and not found.joined
-        if is_plain and len(made) == 1 and views + 1 == len(found.members):
-            owners.update((member, made[0]) for member in found.members)
+            root = memory.chain(member)[-1]
+            owners[member] = (root,) if root in made else made
     return owners
 
 
-def _collect(region: Region, owners: dict[ir.Var, ir.Var], uses: dict[ir.Var, _Uses]) -> None:
+def _is_made(member: ir.Var, regions: Regions) -> bool:
+    match regions.definition.get(member):
+        case ir.Let(_, ir.Alloc()):
+            return isinstance(member.type, Array)
+        case _:
+            return False
+
+
+def _collect(
+    region: Region, owners: dict[ir.Var, tuple[ir.Var, ...]], uses: dict[ir.Var, _Uses]
+) -> None:
     for position, statement in enumerate(region.block):
         access = Access(region, position, statement)
         match statement:
@@ -85,8 +91,9 @@ def _collect(region: Region, owners: dict[ir.Var, ir.Var], uses: dict[ir.Var, _U
                 pass
             case _:
                 for operand in {*visit.operands(statement), *visit.region_results(statement)}:
-                    if isinstance(operand, ir.Var) and operand in owners:
-                        uses[owners[operand]].reads.append(access)
+                    if isinstance(operand, ir.Var):
+                        for array in owners.get(operand, ()):
+                            uses[array].reads.append(access)
     for child in region.children.values():
         _collect(child, owners, uses)
 
