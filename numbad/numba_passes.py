@@ -11,9 +11,10 @@ placed by an analysis of these variables alone.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
-from numba.core import ir, typed_passes, untyped_passes
+from numba.core import ir, typed_passes, types, untyped_passes
 from numba.core.analysis import compute_cfg_from_blocks
 from numba.core.compiler import CompilerBase
 from numba.core.compiler_machinery import AnalysisPass, FunctionPass, PassManager, register_pass
@@ -55,6 +56,43 @@ class Prepare(FunctionPass):  # type: ignore[misc]
                 ):
                     function.blocks[label] = rewrite.apply()
         return True
+
+
+@register_pass(mutates_CFG=True, analysis_only=False)
+class InferTypes(typed_passes.NopythonTypeInference):  # type: ignore[misc]
+    """Numba's type inference, which asks for the type of each sum and product of numbers once."""
+
+    _name = "numbad_infer_types"
+
+    def run_pass(self, state: Any) -> bool:
+        """Infer the types."""
+        with remembered_types(state.typingctx):
+            return bool(super().run_pass(state))
+
+
+@contextmanager
+def remembered_types(context: Any) -> Iterator[None]:
+    """Let a typing context remember the signatures of functions of numbers in a block."""
+    before = vars(context).get("resolve_function_type")
+    resolve = context.resolve_function_type
+    known: dict[Any, Any] = {}
+
+    def remembering(function: Any, args: Any, kws: Any) -> Any:
+        is_plain = isinstance(function, types.Function) and not kws
+        if not is_plain or not all(isinstance(arg, types.Number | types.Boolean) for arg in args):
+            return resolve(function, args, kws)
+        key = (function, tuple(args))
+        if key not in known:
+            known[key] = resolve(function, args, kws)
+        return known[key]
+
+    context.resolve_function_type = remembering
+    try:
+        yield
+    finally:
+        del context.resolve_function_type
+        if before is not None:
+            context.resolve_function_type = before
 
 
 @register_pass(mutates_CFG=False, analysis_only=False)
@@ -166,7 +204,7 @@ class GeneratedCode(CompilerBase):  # type: ignore[misc]
             (untyped_passes.FixupArgs, "arguments"),
             (Prepare, "normal form"),
             (untyped_passes.RewriteDynamicRaises, "exceptions"),
-            (typed_passes.NopythonTypeInference, "types"),
+            (InferTypes, "types"),
             (typed_passes.InlineOverloads, "overloads that have to be inlined"),
             (typed_passes.NoPythonSupportedFeatureValidation, "features"),
             (InsertDeletions, "reference counts"),

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from numbad.ir import nodes as ir
 from numbad.ir.build import BlockBuilder
-from numbad.ir.types import INT64, Array, List, Type
+from numbad.ir.types import BOOL, INT64, Array, List, Type
 from numbad.transform import arith
 
 
@@ -69,16 +69,30 @@ def nest_over(block: BlockBuilder, box: list[Range], body: Body, *, outermost: i
 
 
 @dataclass(frozen=True)
-class Side:
-    """A part of a box beside a core, across ``axis``."""
+class Sides:
+    """The parts of a box on both sides of a core, across ``axis``.
+
+    One loop runs across both: it counts on over the core, so that behind ``near`` an index is the
+    counter and ``width``, that of the core. These are None if there is one side only.
+    """
 
     axis: int
     ranges: list[Range]
+    near: ir.Operand | None = None
+    width: ir.Operand | None = None
+
+    def index(self, block: BlockBuilder, counter: ir.Operand) -> ir.Operand:
+        """Return the index for a counter of the loop across."""
+        if self.near is None or self.width is None:
+            return counter
+        is_near = block.call(BOOL, operator.lt, counter, self.near)
+        behind = arith.add_int(block, counter, self.width)
+        return block.let(INT64, ir.Select(is_near, counter, behind))
 
 
 def sides_of(
     outside: BlockBuilder, box: list[Range], core: list[Range], last: int | None = None
-) -> list[Side]:
+) -> list[Sides]:
     """Return the parts of a box that lie outside a core, in whole or in part empty.
 
     The sides across an axis span the core along the axes before it and the box along those behind
@@ -93,39 +107,47 @@ def sides_of(
     order += [] if last is None else [last]
     found = []
     for rank, axis in enumerate(order):
+        ranges = list(box)
+        for before in order[:rank]:
+            ranges[before] = inside[before]
         (low, high), (near, far) = box[axis], inside[axis]
-        for side in ((low, near), (far, high)):
-            if side[0] != side[1]:
-                ranges = list(box)
-                ranges[axis] = side
-                for before in order[:rank]:
-                    ranges[before] = inside[before]
-                found.append(Side(axis, ranges))
+        if low != near and far != high:
+            width = arith.sub_int(outside, far, near)
+            ranges[axis] = (low, arith.sub_int(outside, high, width))
+            found.append(Sides(axis, ranges, near, width))
+        elif low != near or far != high:
+            ranges[axis] = (far, high) if low == near else (low, near)
+            found.append(Sides(axis, ranges))
     return found
 
 
-def nest_across(block: BlockBuilder, side: Side, body: Body) -> None:
-    """Emit a loop nest over a side; the loop across it, which is short, is the outermost."""
-    nest_over(block, side.ranges, body, outermost=side.axis)
+def nest_across(block: BlockBuilder, sides: Sides, body: Body) -> None:
+    """Emit a loop nest over the sides; the loop across them, which is short, is the outermost."""
+
+    def moved(inner: BlockBuilder, index: tuple[ir.Operand, ...]) -> None:
+        place = sides.index(inner, index[sides.axis])
+        body(inner, (*index[: sides.axis], place, *index[sides.axis + 1 :]))
+
+    nest_over(block, sides.ranges, moved, outermost=sides.axis)
 
 
 def row_across(
-    block: BlockBuilder, side: Side, index: tuple[tuple[ir.Var, int], ...], body: Body
+    block: BlockBuilder, sides: Sides, index: tuple[tuple[ir.Var, int], ...], body: Body
 ) -> None:
-    """Emit the loop across a side in one row.
+    """Emit the loop across the sides in one row.
 
     ``index`` has for each axis the index of a loop and what is added to it; that of the axis across
-    the side does not matter.
+    the sides does not matter.
     """
-    places: list[ir.Operand] = []
     inner = block.nested()
-    counter = block.fresh.var(INT64, "ijklmn"[side.axis % 6])
-    for axis, (base, offset) in enumerate(index):
-        is_across = axis == side.axis
-        distance = ir.Const(offset, INT64)
-        places.append(counter if is_across else arith.add_int(block, base, distance))
-    body(inner, tuple(places))
-    bounds = side.ranges[side.axis]
+    counter = block.fresh.var(INT64, "ijklmn"[sides.axis % 6])
+    place = sides.index(inner, counter)
+    places = tuple(
+        place if axis == sides.axis else arith.add_int(block, base, ir.Const(offset, INT64))
+        for axis, (base, offset) in enumerate(index)
+    )
+    body(inner, places)
+    bounds = sides.ranges[sides.axis]
     block.emit(ir.For(counter, *bounds, arith.ONE, (), inner.block(), block.origin))
 
 

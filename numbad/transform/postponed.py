@@ -21,7 +21,7 @@ from numbad.ir import visit
 from numbad.ir.build import BlockBuilder, Fresh
 from numbad.ir.types import BOOL, INT64, element_of, is_memory
 from numbad.transform import arith
-from numbad.transform.arrays import Body, Range, Side, nest_across, nest_over, row_across, sides_of
+from numbad.transform.arrays import Body, Range, Sides, nest_across, nest_over, row_across, sides_of
 
 Box = tuple[tuple[Bound, Bound], ...]
 
@@ -220,7 +220,7 @@ class _Pass:
         out.emit(ir.If(runs, inner.block(), (), (), out.origin))
 
     def _storing(
-        self, statement: ir.Stmt, found: _Found, arrays: list[ir.Var], ends: list[Side]
+        self, statement: ir.Stmt, found: _Found, arrays: list[ir.Var], ends: list[Sides]
     ) -> ir.Stmt:
         """Return a nest that stores what it added, and clears the ends of each of its rows."""
         match statement:

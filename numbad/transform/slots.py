@@ -21,7 +21,7 @@ from numbad.transform import arith
 from numbad.transform.arrays import (
     Body,
     Range,
-    Side,
+    Sides,
     copy_into,
     nest_across,
     nest_over,
@@ -103,7 +103,7 @@ class Slots:
             if side.axis == rows.axis:
                 row_across(block, side, rows.index, self._copied(target))
 
-    def _sides(self) -> list[Side]:
+    def _sides(self) -> list[Sides]:
         rows = self.cycle.rows
         whole: list[Range] = [(arith.ZERO, extent) for extent in self.cycle.extents]
         return sides_of(self.before, whole, self.window, None if rows is None else rows.axis)
