@@ -32,6 +32,17 @@ def irange(start: int, stop: int | None = None, step: int = 1) -> range:
     return range(start) if stop is None else range(start, stop, step)
 
 
+def downward(start: int, stop: int) -> range:
+    """Integers from start down to the one before stop: ``irange(start, stop, -1)``.
+
+    Examples
+    --------
+    >>> list(downward(2, -1))
+    [2, 1, 0]
+    """
+    return range(start, stop, -1)
+
+
 class _Count(SimpleIterableType):
     """The iterable; its steps are counted in int64."""
 
@@ -46,24 +57,26 @@ class _Counting(SimpleIteratorType):
         super().__init__("numbad_range_iterator", types.int64)
 
 
-class _CountUp(SimpleIterableType):
-    """The iterable in steps of one, which has less code: most loops are of this kind."""
+class _UnitCount(SimpleIterableType):
+    """The iterable in steps of one, up or down, which has less code than the general one."""
 
-    def __init__(self) -> None:
-        super().__init__("numbad_range_up", _counting_up)
+    def __init__(self, step: int) -> None:
+        self.step = step
+        super().__init__(f"numbad_range({step})", _UnitCounting(step))
 
 
-class _CountingUp(SimpleIteratorType):
+class _UnitCounting(SimpleIteratorType):
     """The iterator in steps of one."""
 
-    def __init__(self) -> None:
-        super().__init__("numbad_range_up_iterator", types.int64)
+    def __init__(self, step: int) -> None:
+        self.step = step
+        super().__init__(f"numbad_range_iterator({step})", types.int64)
 
 
 _counting = _Counting()
 _count = _Count()
-_counting_up = _CountingUp()
-_count_up = _CountUp()
+_count_up = _UnitCount(1)
+_count_down = _UnitCount(-1)
 
 
 @register_model(_Count)
@@ -84,15 +97,15 @@ class _CountingModel(models.StructModel):
         super().__init__(manager, fe_type, members)
 
 
-@register_model(_CountUp)
-class _CountUpModel(models.StructModel):
+@register_model(_UnitCount)
+class _UnitCountModel(models.StructModel):
     def __init__(self, manager: Any, fe_type: types.Type) -> None:
         members = [(name, types.int64) for name in ("start", "stop")]
         super().__init__(manager, fe_type, members)
 
 
-@register_model(_CountingUp)
-class _CountingUpModel(models.StructModel):
+@register_model(_UnitCounting)
+class _UnitCountingModel(models.StructModel):
     def __init__(self, manager: Any, fe_type: types.Type) -> None:
         members = [("next", types.EphemeralPointer(types.int64)), ("stop", types.int64)]
         super().__init__(manager, fe_type, members)
@@ -109,6 +122,16 @@ def _type_range(context: Any) -> Any:
     return typer
 
 
+@type_callable(downward)
+def _type_downward(context: Any) -> Any:
+    def typer(start: Any, stop: Any) -> types.Type | None:
+        is_integer = isinstance(start, types.Integer) and isinstance(stop, types.Integer)
+        return _count_down if is_integer else None
+
+    return typer
+
+
+@lower_builtin(downward, types.Integer, types.Integer)
 @lower_builtin(irange, types.Integer)
 @lower_builtin(irange, types.Integer, types.Integer)
 @lower_builtin(irange, types.Integer, types.Integer, types.Integer)
@@ -135,25 +158,28 @@ def _lower_getiter(context: Any, builder: Any, signature: Any, args: Any) -> Any
     return counting._getvalue()
 
 
-@lower_builtin("getiter", _CountUp)
-def _lower_getiter_up(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-    count = cgutils.create_struct_proxy(_count_up)(context, builder, value=args[0])
-    counting = cgutils.create_struct_proxy(_counting_up)(context, builder)
+@lower_builtin("getiter", _UnitCount)
+def _lower_unit_getiter(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+    count = cgutils.create_struct_proxy(signature.args[0])(context, builder, value=args[0])
+    counting = cgutils.create_struct_proxy(signature.return_type)(context, builder)
     counting.next = cgutils.alloca_once_value(builder, count.start)
     counting.stop = count.stop
     return counting._getvalue()
 
 
-@lower_builtin("iternext", _CountingUp)
+@lower_builtin("iternext", _UnitCounting)
 @iternext_impl(RefType.UNTRACKED)
-def _lower_iternext_up(context: Any, builder: Any, signature: Any, args: Any, result: Any) -> None:
-    counting = cgutils.create_struct_proxy(_counting_up)(context, builder, value=args[0])
+def _lower_unit_iternext(
+    context: Any, builder: Any, signature: Any, args: Any, result: Any
+) -> None:
+    (kind,) = signature.args
+    counting = cgutils.create_struct_proxy(kind)(context, builder, value=args[0])
     value = builder.load(counting.next)
-    more = builder.icmp_signed("<", value, counting.stop)
+    more = builder.icmp_signed("<" if kind.step > 0 else ">", value, counting.stop)
     result.set_valid(more)
     with builder.if_then(more):
         result.yield_(value)
-        following = builder.add(value, ir.Constant(value.type, 1), flags=("nsw",))
+        following = builder.add(value, ir.Constant(value.type, kind.step), flags=("nsw",))
         builder.store(following, counting.next)
 
 
