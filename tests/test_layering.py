@@ -86,7 +86,7 @@ ALLOWED = {
         *("ir", "errors", "kernels", "messages", "numba_bridge", "numba_cache", "numba_passes"),
         "store.files",
     ),
-    "numba_passes": (),
+    "numba_passes": ("kernels", "numba_bridge"),
     "nesting": (
         *("analysis", "api", "chunks", "compilation", "custom", "errors", "frontend", "hessians"),
         *("ir", "jacobians", "markers", "parameters", "results", "rules", "transform"),

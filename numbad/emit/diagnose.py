@@ -10,6 +10,8 @@ from numbad.emit.emitted import Emitted
 from numbad.errors import CompilationFailed
 from numbad.ir.origin import Origin
 
+# With colorama installed, Numba colours its messages.
+_COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 _PLACE = re.compile(r'File "(?P<file>[^"]+)", line (?P<line>\d+)')
 
 
@@ -28,7 +30,7 @@ def explain(error: BaseException, emitted: Emitted) -> CompilationFailed:
     CompilationFailed
         To be raised from ``error``.
     """
-    message = str(error).strip()
+    message = _COLOURS.sub("", str(error)).strip()
     line = _generated_line(error, message, emitted)
     origin = _origin(line, emitted)
     first = next((part for part in message.splitlines() if _says_something(part)), message)

@@ -57,17 +57,23 @@ class _Uses:
 def _own_arrays(memory: Memory, regions: Regions) -> dict[ir.Var, tuple[ir.Var, ...]]:
     """Return the arrays that the function makes and keeps, under all names they may have.
 
-    A name that loops or branches give to several has them all.
+    A name that loops or branches give to several has them all. An array that is made in a loop may
+    have one name only, and views: by another it could outlive the iteration.
     """
     owners: dict[ir.Var, tuple[ir.Var, ...]] = {}
     for found in memory.classes():
         made = tuple(member for member in found.members if _is_made(member, regions))
         if found.external or not made:
             continue
-        for member in found.members:
-            root = memory.chain(member)[-1]
-            owners[member] = (root,) if root in made else made
+        roots = {member: memory.chain(member)[-1] for member in found.members}
+        is_plain = len(made) == 1 and not found.joined and set(roots.values()) == set(made)
+        if is_plain or not any(_is_in_loop(regions.region_of[each]) for each in made):
+            owners |= {var: (root,) if root in made else made for var, root in roots.items()}
     return owners
+
+
+def _is_in_loop(region: Region) -> bool:
+    return any(isinstance(each.owner, ir.For | ir.While) for each in region.ancestors())
 
 
 def _is_made(member: ir.Var, regions: Regions) -> bool:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from numba import njit
 
-from numbad.kernels.loops import irange, opaque
+from numbad.kernels.loops import downward, irange, opaque
 
 
 @njit
@@ -23,6 +23,24 @@ def collect_up(start, stop):
     for i in irange(start, stop):
         found.append(i)
     return found
+
+
+@njit
+def collect_down(start, stop):
+    found = [0] * 0
+    for i in downward(start, stop):
+        found.append(i)
+    for i in irange(start):
+        found.append(i)
+    return found
+
+
+@pytest.mark.parametrize("start", [-3, 0, 4])
+@pytest.mark.parametrize("stop", [-4, 0, 1, 5])
+def test_down_and_from_zero(start: int, stop: int) -> None:
+    assert collect_down(start, stop) == [*range(start, stop, -1), *range(start)]
+    assert list(downward(start, stop)) == list(range(start, stop, -1))
+    assert list(irange(start)) == list(range(start))
 
 
 @pytest.mark.parametrize("start", [-3, 0, 4])

@@ -121,7 +121,7 @@ def test_gradients(function, rng):
         numbad.check_grads(lambda u, k, steps=steps: function(u, k, steps), (u, 0.3))
 
 
-@pytest.mark.parametrize("function", [diffusion, three_buffers, transposed, volume])
+@pytest.mark.parametrize("function", [diffusion, three_buffers])
 def test_cleared_once_behind_the_loop(function):
     text = numbad.code_adjoint(function, np.ones((6, 6)), 0.1, 3, wrt=(0, 1))
     backward = text[text.rindex("_bar = 0.0") :]
