@@ -27,6 +27,7 @@ from numba.extending import intrinsic
 
 from numbad.kernels.loops import downward, irange
 from numbad.numba_bridge import rare_collections
+from numbad.numba_lowering import ElementLowering
 
 
 @register_pass(mutates_CFG=True, analysis_only=False)
@@ -258,7 +259,7 @@ class GeneratedCode(CompilerBase):  # type: ignore[misc]
             (typed_passes.InlineOverloads, "overloads that have to be inlined"),
             (typed_passes.NoPythonSupportedFeatureValidation, "features"),
             (InsertDeletions, "reference counts"),
-            (typed_passes.NativeLowering, "LLVM"),
+            (ElementLowering, "LLVM"),
             (typed_passes.NoPythonBackend, "result"),
         ):
             passes.add_pass(each, what)
