@@ -60,6 +60,7 @@ class _Pass:
         self.regions = regions
         self.memory = memory
         self.fresh = fresh
+        self._references: dict[int, tuple[ir.Stmt, set[ir.Var]]] = {}
 
     def block(self, block: ir.Block) -> ir.Block:
         out = BlockBuilder(self.fresh)
@@ -153,14 +154,20 @@ class _Pass:
             and any(
                 self._may_share(var, array)
                 and not (exactly and self.memory.are_distinct(var, array))
-                for var in visit.used_vars((statement,))
+                for var in self._used(statement)
             )
         ]
 
+    def _used(self, statement: ir.Stmt) -> set[ir.Var]:
+        """Return the references to memory that a statement uses."""
+        known = self._references.get(id(statement))
+        if known is None:
+            found = {var for var in visit.used_vars((statement,)) if is_memory(var.type)}
+            known = self._references[id(statement)] = (statement, found)
+        return known[1]
+
     def _may_share(self, var: ir.Var, array: ir.Var) -> bool:
-        if not is_memory(var.type) or not self.memory.knows(var):
-            return False
-        return self.memory.of(var) is self.memory.of(array)
+        return self.memory.knows(var) and self.memory.of(var) is self.memory.of(array)
 
     def _writing(
         self, statement: ir.Stmt, array: ir.Var, kind: type[ir.Store] | type[ir.Accumulate]
