@@ -27,7 +27,6 @@ from numba.extending import intrinsic
 
 from numbad.kernels.loops import downward, irange
 from numbad.numba_bridge import rare_collections
-from numbad.numba_lowering import ElementLowering
 
 
 @register_pass(mutates_CFG=True, analysis_only=False)
@@ -259,7 +258,7 @@ class GeneratedCode(CompilerBase):  # type: ignore[misc]
             (typed_passes.InlineOverloads, "overloads that have to be inlined"),
             (typed_passes.NoPythonSupportedFeatureValidation, "features"),
             (InsertDeletions, "reference counts"),
-            (ElementLowering, "LLVM"),
+            (typed_passes.NativeLowering, "LLVM"),
             (typed_passes.NoPythonBackend, "result"),
         ):
             passes.add_pass(each, what)

@@ -86,8 +86,7 @@ ALLOWED = {
         *("ir", "errors", "kernels", "messages", "numba_bridge", "numba_cache", "numba_passes"),
         "store.files",
     ),
-    "numba_lowering": (),
-    "numba_passes": ("kernels", "numba_bridge", "numba_lowering"),
+    "numba_passes": ("kernels", "numba_bridge"),
     "nesting": (
         *("analysis", "api", "chunks", "compilation", "custom", "errors", "frontend", "hessians"),
         *("ir", "jacobians", "markers", "parameters", "results", "rules", "transform"),
@@ -109,7 +108,7 @@ ALLOWED = {
 FREE = ("demo",)
 
 # Where the internals of Numba and LLVM may be touched. Its public names are free.
-INTERNALS = ("numba_bridge", "numba_cache", "numba_lowering", "numba_passes", "kernels")
+INTERNALS = ("numba_bridge", "numba_cache", "numba_passes", "kernels")
 PUBLIC = ("numba.core.errors", "numba.typed", "numba.extending")
 FORBIDDEN_EVERYWHERE = ("pytest", "hypothesis", "mpmath")
 
